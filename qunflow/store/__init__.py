@@ -1,0 +1,1 @@
+"""State (SQL), history (Parquet with a manifest) and the person vault."""
