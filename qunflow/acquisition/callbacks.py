@@ -1,0 +1,177 @@
+"""
+Understanding what WeCom tells us about contacts and group members.
+
+The text comes from outside, so the reader refuses what an honest callback never holds: document types, entities, deep
+nesting, large bodies. Signature and decryption are done before, by the web side; what an event causes is decided by
+the tasks.
+Source: developer.work.weixin.qq.com, 客户联系 › 回调通知 (read 2026-11-21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from xml.parsers import expat
+
+from qunflow.errors import BadInput
+
+SIZE_LIMIT_BYTES = 64 * 1024
+DEPTH_LIMIT = 4
+_NEXT_STEP = "look at the callback in the inbox; it stays quarantined"
+
+
+class ContactChange(StrEnum):
+    """What happened between a staff member and a contact."""
+
+    ADDED = "added"
+    DELETED_BY_STAFF = "deleted_by_staff"
+    DELETED_BY_CONTACT = "deleted_by_contact"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactEvent:
+    """A contact came or went; ``welcome_code`` is good once, for 20 s after ``happened_at``."""
+
+    change: ContactChange
+    userid: str
+    external_userid: str
+    channel: str
+    welcome_code: str
+    happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MembersMoved:
+    """
+    People joined or left one group at ``happened_at``; the only place where the time of leaving is told.
+
+    ``by_code`` tells of joins only: whether a code was scanned.
+    """
+
+    chat_id: str
+    member_ids: tuple[str, ...]
+    happened_at: datetime
+    joined: bool
+    by_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDissolved:
+    """A group is gone for good."""
+
+    chat_id: str
+    happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OtherEvent:
+    """An event acquisition has no use for; ``name`` says which."""
+
+    name: str
+
+
+Callback = ContactEvent | MembersMoved | GroupDissolved | OtherEvent
+
+_CONTACT_CHANGES: Mapping[str, ContactChange] = {
+    "add_external_contact": ContactChange.ADDED,
+    "add_half_external_contact": ContactChange.ADDED,
+    "del_external_contact": ContactChange.DELETED_BY_STAFF,
+    "del_follow_user": ContactChange.DELETED_BY_CONTACT,
+}
+
+_MEMBER_UPDATES = ("add_member", "del_member")
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The state of one parse: where it stands and what it collected."""
+
+    path: list[str] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
+    values: dict[str, str] = field(default_factory=dict)
+    items: list[str] = field(default_factory=list)
+
+    def start(self, name: str, _attributes: dict[str, str]) -> None:
+        self.path.append(name)
+        self.text.clear()
+        if len(self.path) > DEPTH_LIMIT:
+            raise BadInput("a callback is nested too deeply", _NEXT_STEP)
+
+    def end(self, name: str) -> None:
+        said = "".join(self.text).strip()
+        if self.path[1:] == ["MemChangeList", "Item"]:
+            self.items.append(said)
+        elif len(self.path) == 2:
+            self.values.setdefault(name, said)
+        self.path.pop()
+        self.text.clear()
+
+
+def fields_of(xml: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
+    """
+    The flat fields of a callback and the ids of its member list.
+
+    Raises:
+        BadInput: too large, not XML, or holding a document type, an entity or deep nesting.
+    """
+    if len(xml) > SIZE_LIMIT_BYTES:
+        raise BadInput(f"a callback of {len(xml)} bytes is larger than any real one", _NEXT_STEP)
+    reading = _Reading()
+    parser = expat.ParserCreate("utf-8")
+    parser.StartElementHandler = reading.start
+    parser.EndElementHandler = reading.end
+    parser.CharacterDataHandler = reading.text.append
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    try:
+        parser.Parse(xml, True)
+    except expat.ExpatError as error:
+        raise BadInput(f"a callback is not XML (line {error.lineno})", _NEXT_STEP) from error
+    # Older deliveries put all ids, comma-separated, into one text.
+    joined = reading.values.get("MemChangeList", "")
+    return reading.values, tuple(reading.items) or tuple(part.strip() for part in joined.split(",") if part.strip())
+
+
+def _refuse_doctype(*_declaration: object) -> None:
+    raise BadInput("a callback declares a document type", _NEXT_STEP)
+
+
+def understood(xml: bytes) -> Callback:
+    """
+    What one decrypted callback says.
+
+    Raises:
+        BadInput: unreadable, or a contact or group event without the ids or the time it must carry.
+    """
+    values, members = fields_of(xml)
+    event, change = values.get("Event", ""), values.get("ChangeType", "")
+    if event == "change_external_contact" and change in _CONTACT_CHANGES:
+        return ContactEvent(
+            _CONTACT_CHANGES[change],
+            _required(values, "UserID"),
+            _required(values, "ExternalUserID"),
+            values.get("State", ""),
+            values.get("WelcomeCode", ""),
+            _instant(values),
+        )
+    if event == "change_external_chat" and change == "dismiss":
+        return GroupDissolved(_required(values, "ChatId"), _instant(values))
+    if event == "change_external_chat" and values.get("UpdateDetail") in _MEMBER_UPDATES:
+        joined = values["UpdateDetail"] == "add_member"
+        by_code = joined and values.get("JoinScene") == "3"
+        return MembersMoved(_required(values, "ChatId"), members, _instant(values), joined, by_code)
+    return OtherEvent(f"{event}/{change}".strip("/") or "unnamed")
+
+
+def _required(values: Mapping[str, str], name: str) -> str:
+    if not values.get(name):
+        raise BadInput(f"a callback has no {name}", _NEXT_STEP)
+    return values[name]
+
+
+def _instant(values: Mapping[str, str]) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(_required(values, "CreateTime")), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadInput("a callback has an unreadable CreateTime", _NEXT_STEP) from error
