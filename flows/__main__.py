@@ -1,0 +1,93 @@
+"""
+``python -m flows``, called by ``./run``: the demo season, one stage in this process, the services on loopback.
+
+Nothing heavy is imported before the command is known.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from qunflow.errors import QunflowError
+
+app = App(name="./run", help="社群运营流水线 · communities as observable pipelines", help_format="plaintext")
+
+Workspace = Annotated[Path | None, Parameter(name=["--workspace", "-w"])]
+
+
+@app.command
+def demo(*, seed: int = 1, days: int = 7, out: Path = Path("demo-season"), lang: str = "zh") -> int:
+    """
+    Live a simulated season and write its report.
+
+    Args:
+        seed: which people and which chances
+        days: days lived through the real flows, 1 to 28
+        out: folder of the season
+        lang: zh or en
+    """
+    from flows.commands.demo import demo as live
+
+    return live(seed=seed, days=days, out=out, lang=lang)
+
+
+@app.command
+def stage(name: str, *, day: str = "", send: bool = False, backfill: bool = False, workspace: Workspace = None,
+          community: str = "", json: bool = False) -> int:  # fmt: skip
+    """
+    Run one flow for one day in this process: a stage, upkeep, or the whole cycle.
+
+    Args:
+        name: acquisition, daily_content, weekly_activity, retention, conversion, upkeep or cycle
+        day: logical day YYYY-MM-DD; today when left out
+        send: let it out; without it nothing leaves
+        backfill: make up a past day; never sends
+        workspace: the workspace; QUNFLOW_WORKSPACE when left out
+        community: key of the community when there are several
+        json: print the result as JSON
+    """
+    from flows.commands.stage import run_one
+
+    form = {"day": day, "dry_run": not send, "backfill": backfill, "community": community}
+    return run_one(name, form, workspace=workspace, as_json=json)
+
+
+@app.command
+def up(*, workspace: Workspace = None) -> int:
+    """
+    Start Prefect, worker, deployments, web, sender and sandbox on loopback.
+
+    Args:
+        workspace: the workspace to serve; a demo season is made when there is none
+    """
+    from flows.commands.up import up as start
+
+    return start(workspace)
+
+
+@app.command
+def down() -> int:
+    """Stop everything ``up`` started."""
+    from flows.commands.up import down as stop
+
+    return stop()
+
+
+def main() -> int:
+    """Run a command; our own errors are told in two lines, without a traceback."""
+    try:
+        return int(app(result_action="return_value") or 0)
+    except QunflowError as error:
+        print(f"✖ {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""
+Days lived in this process: the stages as top-level flows in the morning, the resident sender through the day.
+
+Stages are not subflows here: each costs a second of waiting more, which a real day does not notice and a
+simulated week does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from flows.commands import season as seasons
+from flows.commands.season import Season
+from qunflow.clock import instant_of
+from qunflow.runtime.stage import StageOutcome
+
+
+def point_at(folder: Path, prefect_url: str, prefect_home: Path) -> None:
+    """Tell this process its workspace and its Prefect server; must come before Prefect is imported."""
+    os.environ["QUNFLOW_WORKSPACE"] = str(folder)
+    os.environ["PREFECT_API_URL"] = f"{prefect_url}/api"
+    os.environ["PREFECT_HOME"] = str(prefect_home)
+    # The run's log belongs on the Prefect page; the terminal shows progress.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+
+
+@contextmanager
+def without_heartbeats() -> Iterator[None]:
+    """On leaving a flow Prefect waits up to a second for its heartbeat thread: too long for a simulated day."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
+def live_day(season: Season, day: date, told: Callable[[str], None]) -> list[StageOutcome]:
+    """Live one day: the chain in the morning, the sender at every step, the roster at night."""
+    from qunflow import runtime
+    from qunflow.delivery import resident
+
+    seasons.advance(season, instant_of(day, seasons.MORNING, seasons.ZONE))
+    outcomes = run_stages(day, told)
+    for moment in seasons.moments(day):
+        seasons.advance(season, moment)
+        resident.tick(runtime.current().ports, moment)
+    seasons.advance(season, instant_of(day, seasons.NIGHT, seasons.ZONE))
+    return outcomes
+
+
+def run_stages(day: date, told: Callable[[str], None]) -> list[StageOutcome]:
+    """The chain of one day, live, each stage a top-level flow."""
+    from flows.community_cycle import CHAIN, FORMS
+    from qunflow.settings.params import StageParams
+    from tasks.cycle import run_chain
+
+    params = StageParams(day=day.isoformat(), dry_run=False)
+    return run_chain(CHAIN, FORMS, params, told=told)
