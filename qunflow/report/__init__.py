@@ -1,0 +1,5 @@
+"""
+Numbers made readable: one self-contained HTML page, a JSON list and SVG charts.
+
+Nothing is computed here that a stage has not recorded; a figure whose window has not passed stays blank.
+"""

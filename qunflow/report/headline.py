@@ -1,0 +1,91 @@
+"""The numbers at the top: members, growth, stay, completion, check-ins, money; each with its trend where there is one."""
+
+from __future__ import annotations
+
+from qunflow.report import select, wording
+from qunflow.report.charts import sparkline_svg
+from qunflow.report.model import ReportData, Tile, Words
+
+
+def tiles(data: ReportData, words: Words) -> tuple[Tile, ...]:
+    """Six headline numbers; one that nobody recorded is left out, one that is not due says so."""
+    built = (_members(data, words), _growth(data, words), _stay(data, words))
+    built += (_delivery(data, words), _checkin(data, words), _revenue(data, words))
+    return tuple(tile for tile in built if tile is not None)
+
+
+def completeness(data: ReportData, words: Words) -> str:
+    """How far the period's data can be trusted: the recorded grade, else the checks that passed."""
+    graded = select.one(data.figures, "completeness")
+    if graded is not None:
+        return wording.told(graded, words)
+    if not data.checks:
+        return words.text("report.completeness_none")
+    passed = sum(check.passed and check.could_run for check in data.checks)
+    checks = words.text("report.completeness_checks", passed=passed, total=len(data.checks))
+    return words.text("report.semicolon").join((checks, words.text("report.completeness_unofficial")))
+
+
+def _trend(data: ReportData, name: str, label: str) -> str:
+    values = [float(f.value) for f in select.series(data.figures, name, data.first_day) if f.value is not None]
+    return sparkline_svg(values, title=label) if len(values) > 1 else ""
+
+
+def _members(data: ReportData, words: Words) -> Tile | None:
+    figure = select.one(data.figures, "unique_members")
+    if figure is None:
+        return None
+    label = words.text("report.tile.unique_members")
+    return Tile(label, wording.told(figure, words), trend=_trend(data, "unique_members", label))
+
+
+def _growth(data: ReportData, words: Words) -> Tile | None:
+    days = select.series(data.figures, "net_growth", data.first_day)
+    if not days:
+        return None
+    label = words.text("report.tile.net_growth")
+    small = words.text("report.tile.joined_left", joins=_summed(data, "joins"), leaves=_summed(data, "leaves"))
+    value = wording.signed(sum(float(f.value or 0) for f in days), words)
+    return Tile(label, value, small, _trend(data, "net_growth", label))
+
+
+def _summed(data: ReportData, name: str) -> int:
+    return sum(select.people(f) or 0 for f in select.series(data.figures, name, data.first_day))
+
+
+def _stay(data: ReportData, words: Words) -> Tile | None:
+    found = [f for f in select.latest(data.figures, "stay_rate") if f.dimensions.get("day") == "7"]
+    if not found:
+        return None
+    due = [f for f in found if f.value is not None] or found
+    newest = max(due, key=lambda f: f.dimensions.get("cohort", ""))
+    cohort = wording.short_day(newest.dimensions.get("cohort", ""))
+    small = words.text("report.tile.cohort", cohort=cohort)
+    return Tile(words.text("report.tile.stay_d7"), wording.share_with_n(newest, words), small)
+
+
+def _delivery(data: ReportData, words: Words) -> Tile | None:
+    states = [wording.push_state(line) for line in data.pushes]
+    due = [state for state in states if state not in ("cancelled", "planned")]
+    if not due:
+        return None
+    done = due.count("delivered")
+    small = words.text("report.tile.of_planned", done=done, planned=len(due))
+    return Tile(words.text("report.tile.delivery"), wording.share(done / len(due), words), small)
+
+
+def _checkin(data: ReportData, words: Words) -> Tile | None:
+    figure = select.one(data.figures, "checkin_rate")
+    if figure is None:
+        return None
+    label = words.text("report.tile.checkin")
+    return Tile(label, wording.share_with_n(figure, words), wording.fraction(figure), _trend(data, "checkin_rate", label))
+
+
+def _revenue(data: ReportData, words: Words) -> Tile | None:
+    figures = select.latest(data.figures, "revenue_fen")
+    if not figures:
+        return None
+    payers = sum(select.people(f) or 0 for f in select.latest(data.figures, "payers"))
+    value = wording.money(sum(select.amount(f) or 0.0 for f in figures), words)
+    return Tile(words.text("report.tile.revenue"), value, words.text("report.tile.payers", payers=payers))

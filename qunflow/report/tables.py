@@ -1,0 +1,55 @@
+"""
+The folded tables under each picture: every figure with what it is made of.
+
+Three columns only, because a phone has no room for more: the figure and its dimensions, the value and its fraction,
+the day and the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qunflow.report import wording
+from qunflow.report.model import Cell, ReportData, Table, Words
+from qunflow.store.figures import Figure
+
+
+def figures_table(data: ReportData, figures: Iterable[Figure], words: Words) -> Table:
+    """Every figure handed in, one row each, in its order."""
+    rows = tuple(_figure_row(data, figure, words) for figure in figures)
+    head = tuple(words.text(f"report.table.{key}") for key in ("figure", "value", "as_of"))
+    return Table(words.text("report.table.all_figures", count=len(rows)), head, rows)
+
+
+def _figure_row(data: ReportData, figure: Figure, words: Words) -> tuple[Cell, ...]:
+    dimensions = " · ".join(dimension_name(data, key, value, words) for key, value in figure.dimensions.items())
+    return (
+        Cell(wording.known(words, "figure", figure.name), dimensions),
+        Cell(wording.told(figure, words), wording.fraction(figure), tone="mute" if figure.value is None else ""),
+        Cell(wording.short_day(figure.as_of), figure.source),
+    )
+
+
+def dimension_name(data: ReportData, key: str, value: str, words: Words) -> str:
+    """A dimension in the operator's words: the group's real name, the channel's name, the day of a window."""
+    if key == "group":
+        return group_name(data, value)
+    if key == "channel":
+        return channel_name(data, value, words)
+    if key == "campaign":
+        return data.campaign_names.get(value, value)
+    if key in ("tier", "rule"):
+        return wording.known(words, key, value)
+    if key in ("day", "cohort", "offset", "days"):
+        return words.text(f"report.dimension.{key}", value=wording.short_day(value))
+    return value
+
+
+def group_name(data: ReportData, ref: str) -> str:
+    """The real name of a group by any of the keys figures may call it by."""
+    return next((group.name for group in data.groups if ref in group.refs), ref)
+
+
+def channel_name(data: ReportData, key: str, words: Words) -> str:
+    """The name of a channel; arrivals without one are said to be so."""
+    return data.channel_names.get(key, key) or words.text("report.no_channel")
