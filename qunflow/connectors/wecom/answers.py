@@ -1,0 +1,129 @@
+"""
+What an answer of WeCom means: done, refused for good, refused for now, or nobody knows.
+
+WeCom reports business errors with HTTP 200 and an ``errcode``; the text beside it changes and is never read. For a
+write everything that is neither 0 nor a documented refusal is ambiguous: it may have been carried out.
+
+Source: WeCom developer centre, global error codes (table of 2024-04-08) and page 90454 (read 2026-11-21).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal, TypeAlias
+
+from qunflow.connectors.http import Answer, AnswerLost
+from qunflow.errors import ChannelRefused, ChannelUnavailable, ConfigurationError, QunflowError
+
+Kind: TypeAlias = Literal["read", "write"]
+Body: TypeAlias = dict[str, Any]
+
+BUSY = -1
+_TOKEN_REFUSED = frozenset({40014, 42001})
+
+
+class TokenRefused(ChannelUnavailable):
+    """The platform does not take this access token any more; the call was not carried out."""
+
+
+# Refused for now: code → (seconds to wait, what it is).
+_LATER: dict[int, tuple[float, str]] = {
+    6000: (1.0, "another change to the same data is running"),
+    45009: (60.0, "the call limit is reached"),
+    45033: (2.0, "too many calls at the same time"),
+    41063: (30.0, "the mass message is still being dispatched"),
+    41079: (30.0, "the moment is still being published"),
+    41096: (1.0, "another application is sending the welcome message"),
+    40014: (0.0, "the access token was refused"),
+    42001: (0.0, "the access token has expired"),
+}
+
+# Set up wrongly: code → what to do.
+_SETTINGS: dict[int, str] = {
+    40001: "check QUNFLOW_WECOM_SECRET; do not try often, wrong secrets block this address for an hour",
+    40013: "check QUNFLOW_WECOM_CORP_ID",
+    40056: "check QUNFLOW_WECOM_AGENT_ID",
+    40091: "QUNFLOW_WECOM_SECRET belongs to another corp: copy the secret of your own application",
+    41002: "set QUNFLOW_WECOM_CORP_ID",
+    41004: "set QUNFLOW_WECOM_SECRET",
+    48001: "let the corp's administrator authorise this interface for the application",
+    48002: "add the application under 客户联系 → 可调用接口的应用 in the admin console",
+    50003: "enable the application in the admin console",
+    60020: "add this server's address to 企业可信IP in the admin console; it works about a minute later",
+    301002: "QUNFLOW_WECOM_AGENT_ID does not belong to the application of QUNFLOW_WECOM_SECRET",
+}
+
+# Refused for good: code → what to do, for the refusals people meet most.
+_HINTS: dict[int, str] = {
+    40003: "check the userid in qunflow.yaml",
+    40058: "a field is too long, empty or of the wrong shape",
+    40096: "the external userid is not known to this corp",
+    41048: "nobody of the recipients can be reached by this sender",
+    41050: "a welcome code works for 20 seconds, once; use a private message instead",
+    41051: "somebody else has sent the welcome already",
+    41093: "the task was cancelled",
+    41094: "the owner was reminded three times in 24 hours already",
+    60011: "add the member to the application's visible range",
+    60111: "the userid is not in the address book: check qunflow.yaml",
+    81013: "none of the recipients exists: check the userids in qunflow.yaml",
+    84061: "they are no contacts of each other any more",
+}
+
+
+def body_of(answer: Answer, path: str, kind: Kind) -> Body:
+    """
+    The JSON object of an answer whose ``errcode`` is 0.
+
+    Raises:
+        AnswerLost: a write whose answer is broken or "busy".
+        ChannelUnavailable: a read with such an answer, or a refusal for now, with ``retry_after_s``.
+        ChannelRefused: a refusal for good, with its ``code``.
+        ConfigurationError: a refusal that only a change of settings can mend.
+    """
+    body = _object(answer)
+    code = _code(body)
+    if answer.status != 200 or body is None or code is None:
+        raise _broken(answer, path, kind)
+    if code != 0:
+        raise refusal(code, path, kind)
+    return body
+
+
+def refusal(code: int, path: str, kind: Kind) -> QunflowError:
+    """The typed error of an error code."""
+    if code == BUSY:
+        return _unclear(kind, f"WeCom says it is busy at {path} (code -1)", 5.0)
+    if code in _LATER:
+        wait_s, what = _LATER[code]
+        error = TokenRefused if code in _TOKEN_REFUSED else ChannelUnavailable
+        return error(f"WeCom refused {path} for now: {what} (code {code})", "it is tried again", wait_s)
+    if code in _SETTINGS:
+        return ConfigurationError(f"WeCom refused {path} because of the settings (code {code})", _SETTINGS[code])
+    return ChannelRefused(f"WeCom refused {path} (code {code})", _HINTS.get(code, "look the code up at WeCom"), code)
+
+
+def _broken(answer: Answer, path: str, kind: Kind) -> ChannelUnavailable:
+    return _unclear(kind, f"WeCom gave an unreadable answer to {path} (HTTP {answer.status})", 5.0)
+
+
+def _unclear(kind: Kind, problem: str, wait_s: float) -> ChannelUnavailable:
+    if kind == "write":
+        return AnswerLost(problem, "what may have happened is asked for later", wait_s)
+    return ChannelUnavailable(problem, "it is tried again", wait_s)
+
+
+def _object(answer: Answer) -> Body | None:
+    try:
+        value = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _code(body: Body | None) -> int | None:
+    value = None if body is None else body.get("errcode")
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and value.removeprefix("-").isdecimal():
+        return int(value)
+    return value if isinstance(value, int) else None

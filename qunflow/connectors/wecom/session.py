@@ -1,0 +1,146 @@
+"""
+Calls to WeCom with a valid access token: fetched once for all threads, renewed once when the platform takes it back.
+
+Which calls there are is left to ``client``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx
+
+from qunflow.connectors.http import Answer, Http
+from qunflow.connectors.wecom.answers import Body, Kind, TokenRefused, body_of
+from qunflow.errors import ChannelUnavailable
+
+# WeCom answers 45033 to too many parallel calls of one interface, without publishing the number.
+PARALLEL_CALLS = 4
+_RENEW_EARLY_S = 300.0
+_PAGES = 10_000
+
+
+class Session:
+    """
+    One application of one corp.
+
+    Args:
+        base_url: the platform's address.
+        corp_id: the corp.
+        secret: the application's secret.
+        transport: replaces the network in tests.
+        timeout_s: for connecting, and for each wait for bytes.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        corp_id: str,
+        secret: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout_s: float = 10.0,
+    ) -> None:
+        self._http = Http(base_url, platform="WeCom", transport=transport, timeout_s=timeout_s)
+        self._credentials = {"corpid": corp_id, "corpsecret": secret}
+        self._token = ""
+        self._valid_until = 0.0
+        self._renewing = asyncio.Lock()
+        self._gates: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PARALLEL_CALLS))
+
+    async def call(
+        self,
+        path: str,
+        *,
+        kind: Kind,
+        json: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        files: Mapping[str, Any] | None = None,
+    ) -> Body:
+        """
+        One call below ``/cgi-bin/``; a refused token is renewed and the call repeated, once.
+
+        Raises:
+            AnswerLost, ChannelUnavailable, ChannelRefused, ConfigurationError: see ``answers``.
+        """
+        token = await self._valid_token()
+        try:
+            return await self._once(path, token, kind, json, query, files)
+        except TokenRefused:
+            fresh = await self._valid_token(refused=token)
+        return await self._once(path, fresh, kind, json, query, files)
+
+    async def pages(self, path: str, key: str, json: Mapping[str, Any]) -> AsyncIterator[Any]:
+        """
+        Every item of a paged reading, until the cursor is empty.
+
+        Raises:
+            ChannelUnavailable: the platform gave the same cursor twice, or no list.
+        """
+        cursor, seen = "", {""}
+        for _ in range(_PAGES):
+            body = await self.call(path, kind="read", json={**json, "cursor": cursor})
+            for item in listed(body, key, path):
+                yield item
+            cursor = str(body.get("next_cursor") or "")
+            if not cursor:
+                return
+            if cursor in seen:
+                break
+            seen.add(cursor)
+        raise ChannelUnavailable(f"WeCom's pages of {path} do not end", "it is tried again", 5.0)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
+
+    async def _once(
+        self,
+        path: str,
+        token: str,
+        kind: Kind,
+        json: Mapping[str, Any] | None,
+        query: Mapping[str, str] | None,
+        files: Mapping[str, Any] | None,
+    ) -> Body:
+        method = "GET" if json is None and files is None else "POST"
+        asked = {**(query or {}), "access_token": token}
+        async with self._gates[path]:
+            answer = await self._send(method, path, kind, query=asked, json=json, files=files)
+        return body_of(answer, path, kind)
+
+    async def _send(self, method: str, path: str, kind: Kind, **parts: Any) -> Answer:
+        try:
+            return await self._http.send(method, f"/cgi-bin/{path}", **parts)
+        except ChannelUnavailable as error:
+            if kind == "read":
+                raise ChannelUnavailable(error.problem, "it is tried again", error.retry_after_s) from None
+            raise
+
+    async def _valid_token(self, refused: str = "") -> str:
+        # All calls run on one loop, so this lock makes one refresh serve every thread that waits for it.
+        async with self._renewing:
+            now = asyncio.get_running_loop().time()
+            if not self._token or self._token == refused or now >= self._valid_until:
+                await self._renew(now)
+            return self._token
+
+    async def _renew(self, now: float) -> None:
+        answer = await self._send("GET", "gettoken", "read", query=self._credentials)
+        body = body_of(answer, "gettoken", "read")
+        token, lifetime_s = body.get("access_token"), body.get("expires_in")
+        if not isinstance(token, str) or not token or not isinstance(lifetime_s, int):
+            raise ChannelUnavailable("WeCom gave no access token", "it is tried again", 5.0)
+        self._token = token
+        self._valid_until = now + max(lifetime_s - _RENEW_EARLY_S, lifetime_s / 2)
+
+
+def listed(body: Body, key: str, path: str) -> list[Any]:
+    """A list of an answer; absent or null is empty. Raises: ChannelUnavailable when it is something else."""
+    value = body.get(key) or []
+    if not isinstance(value, list):
+        raise ChannelUnavailable(f"WeCom gave no list {key!r} in {path}", "it is tried again", 5.0)
+    return value
