@@ -1,0 +1,1 @@
+"""Alembic's folder: ``env.py`` says on which connection revisions run, ``versions`` holds them."""
