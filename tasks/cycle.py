@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from prefect import Flow
+from prefect import State
 
 from qunflow.errors import QunflowError
 from qunflow.language import Catalogue
 from qunflow.runtime.stage import StageOutcome
 from qunflow.settings.params import StageParams
 
-StageFlow = Flow[..., dict[str, Any]]
+StageFlow = Callable[..., Any]
 
 # Figures of people need the roster of the day; every other stage can do its work without the one before.
 NEEDS: Mapping[str, tuple[str, ...]] = {"retention": ("acquisition",)}
@@ -40,7 +40,7 @@ def run_chain(
 def run_stage(stage: str, flow: StageFlow, form: type[StageParams], params: StageParams) -> StageOutcome:
     """Run one stage's flow; its failure is a value."""
     began = time.monotonic()
-    state = flow(form(**params.model_dump()), return_state=True)
+    state: State[Any] = flow(form(**params.model_dump()), return_state=True)
     seconds = time.monotonic() - began
     result = state.result(raise_on_failure=False)
     flow_run = str(state.state_details.flow_run_id or "")

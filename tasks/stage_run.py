@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Literal
 
 import prefect.runtime
 from prefect.events import emit_event
@@ -95,7 +96,7 @@ def _claimed(run: StageRun, *, claim: bool) -> int:
     )
 
 
-def _finish(run: StageRun, state: str, problem: str) -> None:
+def _finish(run: StageRun, state: Literal["completed", "failed"], problem: str) -> None:
     if run.already_done:
         return
     at = run.runtime.clock.now()
