@@ -1,0 +1,146 @@
+"""
+Points, coupons and prizes as a double-entry ledger: what one account gets another gives, so all of it sums to 0.
+
+Every entry has an event key (who, for what, on which day); a second booking of the same key changes nothing, however
+often a run is repeated. Entries are never changed: a mistake is reversed by another entry.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection, func, insert, select
+
+from qunflow.errors import BadInput
+from qunflow.store.rows import chunks, insert_new
+from qunflow.store.tables import ledger_entries, ledger_postings
+
+Unit = Literal["points", "coupon", "prize"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    One booking.
+
+    Args:
+        event_key: what happened; booked once, for ever.
+        postings: account → whole amount, summing to 0, none of them 0.
+        person_of: account → person, for the accounts that belong to somebody.
+    """
+
+    event_key: str
+    community: str
+    unit: Unit
+    reason: str
+    postings: Mapping[str, int]
+    person_of: Mapping[str, int] = field(default_factory=dict)
+
+
+def book(
+    conn: Connection,
+    event_key: str,
+    community: str,
+    unit: Unit,
+    reason: str,
+    postings: Mapping[str, int],
+    person_of: Mapping[str, int],
+    at: datetime,
+) -> bool:
+    """
+    Book one entry; returns whether its key is new.
+
+    Raises:
+        BadInput: when the postings do not sum to 0.
+    """
+    return bool(book_many(conn, [Entry(event_key, community, unit, reason, postings, person_of)], at))
+
+
+def book_many(conn: Connection, entries: Sequence[Entry], at: datetime) -> list[str]:
+    """Book several entries; returns the event keys that are new. Raises ``BadInput`` before booking any."""
+    for entry in entries:
+        _require_balance(entry)
+    by_key = {entry.event_key: entry for entry in reversed(entries)}
+    rows = [
+        {
+            "event_key": entry.event_key,
+            "community": entry.community,
+            "unit": entry.unit,
+            "reason": entry.reason,
+            "booked_at": at,
+        }
+        for entry in by_key.values()
+    ]
+    new = dict(insert_new(conn, ledger_entries, rows, ["event_key", "entry_id"]))
+    if new:
+        conn.execute(
+            insert(ledger_postings), [row for key, number in new.items() for row in _rows(number, by_key[key])]
+        )
+    return list(new)
+
+
+def balance(conn: Connection, account: str, unit: Unit | None = None) -> int:
+    """What an account holds, of one unit or of all; 0 when nothing was ever booked on it."""
+    query = select(func.coalesce(func.sum(ledger_postings.c.amount), 0)).where(ledger_postings.c.account == account)
+    if unit is not None:
+        query = query.join(ledger_entries).where(ledger_entries.c.unit == unit)
+    return int(conn.execute(query).scalar_one())
+
+
+def balances(conn: Connection, prefix: str, unit: Unit | None = None) -> dict[str, int]:
+    """What every account whose name begins with ``prefix`` holds; accounts back at 0 are kept."""
+    query = select(ledger_postings.c.account, func.sum(ledger_postings.c.amount)).where(
+        ledger_postings.c.account.startswith(prefix, autoescape=True)
+    )
+    if unit is not None:
+        query = query.join(ledger_entries).where(ledger_entries.c.unit == unit)
+    rows = conn.execute(query.group_by(ledger_postings.c.account).order_by(ledger_postings.c.account))
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def balances_of_persons(conn: Connection, person_ids: Iterable[int], unit: Unit) -> dict[int, int]:
+    """What persons hold of a unit over all their accounts; those without a booking are left out."""
+    totals: dict[int, int] = defaultdict(int)
+    for part in chunks(dict.fromkeys(person_ids)):
+        query = (
+            select(ledger_postings.c.person_id, func.sum(ledger_postings.c.amount))
+            .join(ledger_entries)
+            .where(ledger_entries.c.unit == unit, ledger_postings.c.person_id.in_(part))
+            .group_by(ledger_postings.c.person_id)
+        )
+        totals.update({row[0]: int(row[1]) for row in conn.execute(query)})
+    return dict(totals)
+
+
+def booked(conn: Connection, event_keys: Iterable[str]) -> set[str]:
+    """Which of these event keys are booked already."""
+    found: set[str] = set()
+    for part in chunks(event_keys):
+        query = select(ledger_entries.c.event_key).where(ledger_entries.c.event_key.in_(part))
+        found.update(conn.execute(query).scalars())
+    return found
+
+
+def unbalanced(conn: Connection) -> list[int]:
+    """Entries whose postings do not sum to 0: always empty, or somebody wrote into the tables by hand."""
+    query = select(ledger_postings.c.entry_id).group_by(ledger_postings.c.entry_id)
+    return list(conn.execute(query.having(func.sum(ledger_postings.c.amount) != 0)).scalars())
+
+
+def _require_balance(entry: Entry) -> None:
+    if sum(entry.postings.values()) != 0 or len(entry.postings) < 2 or 0 in entry.postings.values():
+        raise BadInput(
+            f"the booking {entry.event_key} moves {sorted(entry.postings.values())}, which is no double entry",
+            "give at least two accounts whose amounts sum to 0, none of them 0",
+        )
+
+
+def _rows(entry_id: int, entry: Entry) -> list[dict[str, object]]:
+    return [
+        {"entry_id": entry_id, "account": account, "person_id": entry.person_of.get(account), "amount": amount}
+        for account, amount in entry.postings.items()
+    ]
