@@ -1,0 +1,71 @@
+"""
+Every table of the state database, with its constraints.
+
+What identifies a person (name, phone, open id, a raw webhook body) is never stored here in clear: columns named
+``sealed_…`` hold ciphertext of the person vault, columns named ``…_digest`` a keyed hash.
+"""
+
+from __future__ import annotations
+
+from qunflow.store.tables.base import FLOWS, STAGES, TARGET_STATES, WAYS, Identity, Instant, metadata
+from qunflow.store.tables.bookings import coupons, ledger_entries, ledger_postings
+from qunflow.store.tables.delivery import approvals, audit_log, calls, contents, kill_switches, targets
+from qunflow.store.tables.groups import groups, live_codes, memberships
+from qunflow.store.tables.inbound import inbox, invitations, leads, quarantine, welcomes
+from qunflow.store.tables.manifest import history_batches, imports
+from qunflow.store.tables.persons import (
+    contacts,
+    identities,
+    person_fields,
+    person_keys,
+    persons,
+    suppressions,
+    vault_keys,
+)
+from qunflow.store.tables.results import check_results, figures, runs
+from qunflow.store.tables.sales import activities, buyers, campaigns, checkins, orders, short_links
+
+__all__ = [
+    "FLOWS",
+    "STAGES",
+    "TARGET_STATES",
+    "WAYS",
+    "Identity",
+    "Instant",
+    "activities",
+    "approvals",
+    "audit_log",
+    "buyers",
+    "calls",
+    "campaigns",
+    "check_results",
+    "checkins",
+    "contacts",
+    "contents",
+    "coupons",
+    "figures",
+    "groups",
+    "history_batches",
+    "identities",
+    "imports",
+    "inbox",
+    "invitations",
+    "kill_switches",
+    "leads",
+    "ledger_entries",
+    "ledger_postings",
+    "live_codes",
+    "memberships",
+    "metadata",
+    "orders",
+    "person_fields",
+    "person_keys",
+    "persons",
+    "quarantine",
+    "runs",
+    "short_links",
+    "suppressions",
+    "targets",
+    "vault_keys",
+    "welcomes",
+]
