@@ -73,7 +73,7 @@ def test_where_a_campaign_stands(state: str, day: int, warmed_up: bool, decision
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([GO, REWORD, HOLD])), min_size=12, max_size=12))
 def test_no_offer_without_a_warm_up(days: list[tuple[bool, Any]]) -> None:
-    """Whatever the days bring, nothing is offered before a warm-up was delivered, nor before its day, nor after closing."""
+    """Whatever the days bring, no offer before a warm-up was delivered, before its day or after closing."""
     state, delivered = PLANNED, False
     for offset, (more, decision) in enumerate(days):
         day, before = date(2026, 3, 1) + timedelta(days=offset), state

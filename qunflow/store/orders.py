@@ -1,0 +1,111 @@
+"""
+Orders, and the codes by which they and clicks are recognised.
+
+An order is one row by its source and number for ever. Which campaign it belongs to is decided by the conversion rules;
+here it is only kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from qunflow.store.rows import chunks, insert_ignore, upsert
+from qunflow.store.tables import coupons, orders, short_links
+
+SOURCE = "inbox:order"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One order; money in fen, ``source_key`` is the shop's order number."""
+
+    community: str
+    source: str
+    source_key: str
+    person_id: int | None
+    group_id: int | None
+    campaign: str
+    amount_fen: int
+    paid_at: datetime
+    refunded_fen: int
+    short_code: str
+    coupon_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """Where a short link was shown."""
+
+    code: str
+    community: str
+    campaign: str
+    slot_key: str
+    group_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CouponRow:
+    """A coupon code: ``event_key`` says what it was given for, once."""
+
+    code: str
+    offer_key: str
+    community: str
+    person_id: int | None
+    event_key: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+def known_orders(conn: Connection, numbers: Iterable[str], source: str = SOURCE) -> dict[str, OrderRow]:
+    """The orders with these numbers."""
+    found: dict[str, OrderRow] = {}
+    for part in chunks(set(numbers)):
+        query = _orders().where(orders.c.source == source, orders.c.source_key.in_(part))
+        found.update({row.source_key: OrderRow(*row) for row in conn.execute(query)})
+    return found
+
+
+def keep_orders(conn: Connection, rows: Sequence[OrderRow]) -> None:
+    """Write orders down as they stand now; the same number is the same row."""
+    plain = [{name: getattr(row, name) for name in OrderRow.__slots__} for row in rows]
+    upsert(conn, orders, plain, key=("source", "source_key"))
+
+
+def orders_of(conn: Connection, community: str, campaign: str) -> list[OrderRow]:
+    """The orders of one campaign, oldest first."""
+    query = _orders().where(orders.c.community == community, orders.c.campaign == campaign)
+    return [OrderRow(*row) for row in conn.execute(query.order_by(orders.c.paid_at, orders.c.source_key))]
+
+
+def links_by_code(conn: Connection, codes: Iterable[str]) -> dict[str, LinkRow]:
+    """The short links with these codes."""
+    found: dict[str, LinkRow] = {}
+    for part in chunks(set(codes)):
+        query = select(*(short_links.c[name] for name in LinkRow.__slots__)).where(short_links.c.code.in_(part))
+        found.update({row.code: LinkRow(*row) for row in conn.execute(query)})
+    return found
+
+
+def coupons_by_code(conn: Connection, codes: Iterable[str]) -> dict[str, CouponRow]:
+    """The coupons with these codes."""
+    found: dict[str, CouponRow] = {}
+    for part in chunks(set(codes)):
+        query = select(*(coupons.c[name] for name in CouponRow.__slots__)).where(coupons.c.code.in_(part))
+        found.update({row.code: CouponRow(*row) for row in conn.execute(query)})
+    return found
+
+
+def issue_coupon(conn: Connection, coupon: CouponRow) -> str:
+    """Issue a coupon; an event that has one already keeps it. Returns the code that counts."""
+    insert_ignore(conn, coupons, [{name: getattr(coupon, name) for name in CouponRow.__slots__}])
+    query = select(coupons.c.code).where(coupons.c.event_key == coupon.event_key)
+    return str(conn.execute(query).scalar_one())
+
+
+def _orders() -> Select[Any]:
+    return select(*(orders.c[name] for name in OrderRow.__slots__))
