@@ -16,12 +16,12 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext, TaskRunContext
-from sqlalchemy import delete, insert
+from sqlalchemy import delete
 
 from data_checks.gate import CheckReport, CheckResult, Suite, gate
 from qunflow import runtime
 from qunflow.errors import CheckFailed
-from qunflow.store import quarantine
+from qunflow.store import quarantine, runs
 from qunflow.store.tables import check_results
 
 SetAside = tuple[str, str, Mapping[str, Any]]
@@ -68,11 +68,10 @@ def keep(
 ) -> None:
     """Store the verdicts of a run, replacing those of an earlier try, and seal the rows set aside."""
     now = runtime.current()
-    rows = [_row(run_id, report.suite, position, result) for position, result in enumerate(report.results)]
     with now.store.writing() as conn:
         same_suite = (check_results.c.run_id == run_id) & (check_results.c.suite == report.suite)
         conn.execute(delete(check_results).where(same_suite))
-        conn.execute(insert(check_results), rows)
+        runs.record_checks(conn, run_id, report.suite, [_row(result) for result in report.results])
         if set_aside:
             quarantine.keep(conn, now.vault, suite.stage, source, list(set_aside), now.clock.now())
 
@@ -90,12 +89,9 @@ def publish(key: str, markdown: str, description: str = "") -> None:
     create_markdown_artifact(markdown=markdown, key=key, description=description)
 
 
-def _row(run_id: int, suite: str, position: int, result: CheckResult) -> dict[str, Any]:
+def _row(result: CheckResult) -> dict[str, Any]:
     said = {lang: result.words(lang) for lang in ("zh", "en")}
     return {
-        "run_id": run_id,
-        "suite": suite,
-        "position": position,
         "expectation": result.expectation[:200],
         "severity": result.severity,
         "passed": result.passed,
