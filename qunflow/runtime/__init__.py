@@ -18,8 +18,9 @@ from qunflow.connectors.wecom.client import WeCom
 from qunflow.delivery.ports import Ports
 from qunflow.errors import ConfigurationError
 from qunflow.language import Catalogue, catalogue
-from qunflow.rendering import Templates, template_paths
+from qunflow.rendering import Templates
 from qunflow.settings.environment import Environment, load_environment, workspace_directory
+from qunflow.settings.paths import template_paths
 from qunflow.settings.workspace import Workspace, load_workspace
 from qunflow.store.engine import Store
 from qunflow.store.history import History
