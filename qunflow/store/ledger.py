@@ -125,10 +125,20 @@ def booked(conn: Connection, event_keys: Iterable[str]) -> set[str]:
     return found
 
 
-def unbalanced(conn: Connection) -> list[int]:
-    """Entries whose postings do not sum to 0: always empty, or somebody wrote into the tables by hand."""
+def require_balanced(conn: Connection) -> None:
+    """
+    Check every entry.
+
+    Raises:
+        BadInput: when postings do not sum to 0, which only happens when somebody writes into the tables by hand.
+    """
     query = select(ledger_postings.c.entry_id).group_by(ledger_postings.c.entry_id)
-    return list(conn.execute(query.having(func.sum(ledger_postings.c.amount) != 0)).scalars())
+    wrong = list(conn.execute(query.having(func.sum(ledger_postings.c.amount) != 0).limit(5)).scalars())
+    if wrong:
+        raise BadInput(
+            f"the ledger does not balance: entries {', '.join(map(str, wrong))}",
+            "find out who changed them, and reverse each by a new entry",
+        )
 
 
 def _require_balance(entry: Entry) -> None:

@@ -7,8 +7,6 @@ A sealed value is one version byte, four bytes of key id, a nonce of twelve byte
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -61,25 +59,6 @@ class Keys:
     def digest(self, kind: str, value: str) -> str:
         """Keyed hash of ``value``, 64 hex digits."""
         return hmac.new(self.finding, f"{kind}\0{value}".encode(), sha256).hexdigest()
-
-
-def read_master_key(encoded: str) -> bytes:
-    """
-    Read QUNFLOW_MASTER_KEY: 32 bytes in base64.
-
-    Raises:
-        ConfigurationError: when it is anything else; what it was is not shown.
-    """
-    try:
-        key = base64.b64decode(encoded.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != 32:
-        raise ConfigurationError(
-            "QUNFLOW_MASTER_KEY is not 32 bytes in base64",
-            "make one with: openssl rand -base64 32",
-        )
-    return key
 
 
 def derive_keys(master_key: bytes, random: Callable[[int], bytes]) -> Keys:

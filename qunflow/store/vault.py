@@ -30,7 +30,7 @@ class Vault:
 
     Args:
         store: the database; it remembers which master key it was sealed with.
-        master_key: 32 bytes, see ``sealing.read_master_key``.
+        master_key: 32 bytes.
         random: gives that many random bytes.
 
     Raises:
