@@ -3,3 +3,7 @@ Numbers made readable: one self-contained HTML page, a JSON list and SVG charts.
 
 Nothing is computed here that a stage has not recorded; a figure whose window has not passed stays blank.
 """
+
+from qunflow.report.writing import report_figures, write_report
+
+__all__ = ["report_figures", "write_report"]

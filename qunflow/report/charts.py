@@ -102,13 +102,9 @@ def heatmap_svg(
     title: str = "留存",
     not_due: str = NOT_DUE,
     corner: str = "",
-    top: float = 1.0,
 ) -> str:
-    """
-    Cohorts below each other, time to the right, darker for more.
-
-    ``top`` is the rate drawn darkest, so that low rates can still be told apart.
-    """
+    """Cohorts below each other, time to the right; the darkest is the highest rate shown, the palest near the lowest."""
+    scale = _scale([cell for row in matrix for cell in row.cells if cell is not None])
     head, height, margin = 24.0, 30.0, 92.0
     step = (WIDTH - margin) / max(len(columns), 1)
     parts = [svg.text(0, 15, corner, size=11, fill=svg.MUTED)]
@@ -122,12 +118,25 @@ def heatmap_svg(
         ]
         for place, cell in enumerate(row.cells):
             hint = f"{row.label} {columns[place]}"
-            parts += _heat_cell(margin + place * step, y, step, height, cell, hint, not_due, top)
+            parts += _heat_cell(margin + place * step, y, step, height, cell, hint, not_due, scale)
     return svg.document(WIDTH, head + max(len(matrix), 1) * height, title, parts)
 
 
+def _scale(shown: Sequence[float]) -> tuple[float, float]:
+    """Where the colours begin and end: a narrow band of rates is spread out, so that rows can be told apart."""
+    low, high = min(shown, default=0.0), max(shown, default=1.0)
+    return max(0.0, low - (high - low) * 0.25), (high if high > low else low + 1.0)
+
+
 def _heat_cell(
-    x: float, y: float, width: float, height: float, cell: float | None, hint: str, not_due: str, top: float
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    cell: float | None,
+    hint: str,
+    not_due: str,
+    scale: tuple[float, float],
 ) -> list[str]:
     box = (x + 1, y + 1, width - 2, height - 2)
     middle = x + width / 2
@@ -135,7 +144,8 @@ def _heat_cell(
         size = min(10.0, (width - 5) / max(svg.width_of(not_due, 1), 1))
         words = [svg.text(middle, y + 19, not_due, size=size, fill="#8d8778", anchor="middle")] if size >= 7 else []
         return [svg.dashed(*box, f"{hint} {not_due}"), *words]
-    share = cell / top if top else 0.0
+    low, high = scale
+    share = (cell - low) / (high - low)
     ink = "#ffffff" if share > 0.55 else svg.INK
     told = f"{cell:.0%}"
     return [

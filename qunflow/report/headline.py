@@ -9,8 +9,7 @@ from qunflow.report.model import ReportData, Tile, Words
 
 def tiles(data: ReportData, words: Words) -> tuple[Tile, ...]:
     """Six headline numbers; one that nobody recorded is left out, one that is not due says so."""
-    built = (_members(data, words), _growth(data, words), _stay(data, words))
-    built += (_delivery(data, words), _checkin(data, words), _revenue(data, words))
+    built = (make(data, words) for make in (_members, _growth, _stay, _delivery, _checkin, _revenue))
     return tuple(tile for tile in built if tile is not None)
 
 
@@ -79,7 +78,9 @@ def _checkin(data: ReportData, words: Words) -> Tile | None:
     if figure is None:
         return None
     label = words.text("report.tile.checkin")
-    return Tile(label, wording.share_with_n(figure, words), wording.fraction(figure), _trend(data, "checkin_rate", label))
+    return Tile(
+        label, wording.share_with_n(figure, words), wording.fraction(figure), _trend(data, "checkin_rate", label)
+    )
 
 
 def _revenue(data: ReportData, words: Words) -> Tile | None:

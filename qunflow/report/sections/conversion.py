@@ -31,6 +31,7 @@ def conversion(data: ReportData, words: Words) -> Section:
         return Section("conversion", title, words.text("report.conversion.empty"), tables=tables)
     names = tuple(words.text(f"report.conversion.step.{step}") for step in STEPS)
     rows = [_row(data, campaign, words) for campaign in campaigns]
+    rows.sort(key=lambda row: -max((step or 0 for step in row.steps), default=0))
     picture = funnel_svg(rows, steps=names, title=title, not_due=words.text("report.not_due"))
     return Section("conversion", title, _sentence(data, campaigns, words), picture, _note(data, words), tables=tables)
 

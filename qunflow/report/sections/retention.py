@@ -33,7 +33,6 @@ def _heat_section(data: ReportData, words: Words, *, key: str, name: str) -> Sec
         title=title,
         not_due=words.text("report.not_due"),
         corner=words.text("report.heat.corner"),
-        top=_top(figures),
     )
     table = figures_table(data, [*figures, *select.latest(data.figures, "cohort_size")], words)
     note = words.text(f"report.{key}.note")
@@ -53,10 +52,6 @@ def heat_rows(data: ReportData, figures: list[Figure], days: list[str]) -> list[
         )
         for cohort in cohorts
     ]
-
-
-def _top(figures: list[Figure]) -> float:
-    return max((float(f.value) for f in figures if f.value is not None), default=1.0) or 1.0
 
 
 def _sentence(key: str, figures: list[Figure], days: list[str], words: Words) -> str:

@@ -93,7 +93,10 @@ def _week() -> list[Figure]:
 def _conversion() -> list[Figure]:
     stage = "conversion"
     found = []
-    for campaign, delivered, clicks, payers, fen in (("spring-orange", 402, 133, 41, 122_590), ("rice", 60, 12, 3, 17_940)):
+    for campaign, delivered, clicks, payers, fen in (
+        ("spring-orange", 402, 133, 41, 122_590),
+        ("rice", 60, 12, 3, 17_940),
+    ):
         of = (payers, delivered)
         found += [
             figure("offer_delivered", delivered, stage=stage, campaign=campaign),
@@ -125,12 +128,17 @@ def _pushes() -> list[PushLine]:
     lines = []
     for back in range(7):
         day = TODAY - timedelta(days=back)
-        for name, owner, ends in (("小满邻里·春熙路1群", "owner_zhou", "delivered"), ("小满邻里·玉林2群", "owner_lin", "waiting")):
+        for name, owner, ends in (
+            ("小满邻里·春熙路1群", "owner_zhou", "delivered"),
+            ("小满邻里·玉林2群", "owner_lin", "waiting"),
+        ):
             outcome = "delivered" if ends == "delivered" or back % 3 else "waiting"
             lines.append(PushLine(day, "12:00", "flash_sale", name, "mass_task", owner, "sent", outcome))
             hand = "missed" if back == 5 else "delivered"
             lines.append(PushLine(day, "08:15", "daily_sign", name, "hand_send", "admin_lin", "sent", hand, replies=9))
-    lines.append(PushLine(TODAY, "12:00", "flash_sale", "小满会员·老友群", "mass_task", "owner_wu", "unknown", "waiting"))
+    lines.append(
+        PushLine(TODAY, "12:00", "flash_sale", "小满会员·老友群", "mass_task", "owner_wu", "unknown", "waiting")
+    )
     return lines
 
 
