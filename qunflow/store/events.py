@@ -82,13 +82,13 @@ def to_table(events: pd.DataFrame, source: str) -> pa.Table:
     if absent := [name for name in COLUMNS if name not in filled.columns]:
         raise BadInput(f"events without {', '.join(absent)}", f"give every event {', '.join(COLUMNS[:6])}")
     filled = filled.loc[:, list(COLUMNS)].fillna(_DEFAULTS).drop_duplicates("event_key")
+    _require_values(filled)
     _require_kinds(filled)
     _require_zone(filled)
     try:
         table = pa.Table.from_pandas(filled, schema=arrow_schema(), preserve_index=False, safe=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise BadInput(f"events of {source} do not fit the history: {error.args[0]}", "mend that column") from error
-    _require_values(table)
     return table.sort_by([("local_day", "ascending"), ("happened_at", "ascending"), ("event_key", "ascending")])
 
 
@@ -103,10 +103,15 @@ def _require_kinds(events: pd.DataFrame) -> None:
 
 def _require_zone(events: pd.DataFrame) -> None:
     for name in ("happened_at", "recorded_at"):
-        if len(events) and getattr(events[name].dt, "tz", None) is None:
+        kind = events[name].dtype
+        if len(events) and getattr(kind, "kind", "") != "M":
+            raise BadInput(
+                f"the values in {name} are no instants but {kind}", "read them with a date format and a zone"
+            )
+        if len(events) and getattr(kind, "tz", None) is None:
             raise BadInput(f"the instants in {name} have no zone", "give them in UTC, for example with tz_localize")
 
 
-def _require_values(table: pa.Table) -> None:
-    if empty := [name for name in table.column_names if table.column(name).null_count]:
+def _require_values(events: pd.DataFrame) -> None:
+    if empty := [name for name in COLUMNS if events[name].isna().any()]:
         raise BadInput(f"events with nothing in {', '.join(empty)}", "keep such rows in quarantine instead")
