@@ -122,8 +122,9 @@ class DeliveryReport:
     """
     What one round of sending did, counted in targets.
 
-    ``waiting`` counts what is due but held (quiet hours, kill switch, a busy platform); ``problem`` is what ended the
-    round early, if anything did. A mass task counts as sent once the platform holds the task: 任务已建,等群主确认.
+    ``waiting`` counts what is due but held (quiet hours, kill switch, a busy platform); ``unsettled`` what is unknown
+    at the end, from this round or an earlier one; ``problem`` is what ended the round early, if anything did. A mass
+    task counts as sent once the platform holds the task: 任务已建,等群主确认.
     """
 
     sent: int = 0
@@ -131,6 +132,7 @@ class DeliveryReport:
     unknown: int = 0
     skipped: int = 0
     waiting: int = 0
+    unsettled: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     problem: QunflowError | None = None
 

@@ -73,6 +73,18 @@ def unapplied(conn: Connection, vault: Vault, source: str, limit: int) -> list[I
     return [_open(vault, row) for row in conn.execute(query)]
 
 
+def newest(conn: Connection, vault: Vault, source: str, since: datetime, limit: int) -> list[InboxRow]:
+    """The youngest rows since an instant that nothing was made of yet; for what cannot wait its turn."""
+    query = (
+        select(inbox)
+        .where(inbox.c.source == source, inbox.c.state == "new", inbox.c.sealed_body != b"")
+        .where(inbox.c.received_at >= since)
+        .order_by(inbox.c.inbox_id.desc())
+        .limit(limit)
+    )
+    return [_open(vault, row) for row in conn.execute(query)]
+
+
 def mark(
     conn: Connection,
     ids: Iterable[int],

@@ -20,10 +20,25 @@ Body: TypeAlias = dict[str, Any]
 
 BUSY = -1
 _TOKEN_REFUSED = frozenset({40014, 42001})
+_CONCERNS_ALL = _TOKEN_REFUSED | {45009, 45033}
 
 
-class TokenRefused(ChannelUnavailable):
-    """The platform does not take this access token any more; the call was not carried out."""
+class RefusedForNow(ChannelUnavailable):
+    """The platform has certainly not carried the call out, and may do so later; ``code`` is its error code."""
+
+    def __init__(self, problem: str, next_step: str = "", retry_after_s: float = 0.0, code: int = 0) -> None:
+        super().__init__(problem, next_step, retry_after_s)
+        self.args = (problem, next_step, retry_after_s, code)
+        self.code = code
+
+    @property
+    def concerns_all(self) -> bool:
+        """Whether every further call would be refused as well."""
+        return self.code in _CONCERNS_ALL
+
+
+class TokenRefused(RefusedForNow):
+    """The platform does not take this access token any more."""
 
 
 # Refused for now: code → (seconds to wait, what it is).
@@ -95,8 +110,8 @@ def refusal(code: int, path: str, kind: Kind) -> QunflowError:
         return _unclear(kind, f"WeCom says it is busy at {path} (code -1)", 5.0)
     if code in _LATER:
         wait_s, what = _LATER[code]
-        error = TokenRefused if code in _TOKEN_REFUSED else ChannelUnavailable
-        return error(f"WeCom refused {path} for now: {what} (code {code})", "it is tried again", wait_s)
+        error = TokenRefused if code in _TOKEN_REFUSED else RefusedForNow
+        return error(f"WeCom refused {path} for now: {what} (code {code})", "it is tried again", wait_s, code)
     if code in _SETTINGS:
         return ConfigurationError(f"WeCom refused {path} because of the settings (code {code})", _SETTINGS[code])
     return ChannelRefused(f"WeCom refused {path} (code {code})", _HINTS.get(code, "look the code up at WeCom"), code)

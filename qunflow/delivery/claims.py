@@ -1,0 +1,313 @@
+"""
+Taking what is due: bounds and intent in one transaction, before any call.
+
+Once a claim is committed, the database says that this message may have gone out; only ``settle`` and ``recover`` can
+say otherwise. A crash before the commit leaves nothing, a crash after it leaves an intent with a dead worker.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, insert, select, tuple_, update
+
+from qunflow.connectors.wecom.limits import CHATS_PER_TASK, PERSONS_PER_TASK
+from qunflow.delivery.bounds import Candidate, Facts, Verdict, verdict
+from qunflow.delivery.facts import read_facts
+from qunflow.delivery.hand_send import card_token, token_digest
+from qunflow.delivery.model import DeliveryReport
+from qunflow.delivery.ports import Ports
+from qunflow.delivery.welcome_codes import open_code
+from qunflow.store.engine import lock
+from qunflow.store.tables import approvals, calls, contents, groups, targets, welcomes
+from qunflow.store.vault import Vault
+
+BATCH = 1_000
+CLAIMING = "delivery: claim"
+ALL_WAYS = ("welcome", "mass_task", "hand_send", "private_task", "staff_notice")
+_PER_CALL = {"mass_task": CHATS_PER_TASK, "private_task": PERSONS_PER_TASK}
+_NO_ADDRESS = Verdict("skip", "no address on the platform")
+_REPORTED = {"skip": "skipped", "dead": "skipped", "wait": "waiting", "ask": "waiting"}
+# A verdict's new state; what waits keeps its own.
+_STATES = {"skip": "skipped", "dead": "dead", "ask": "checked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """One target of a call; ``address`` is a chat id, an external userid, a userid or a welcome code."""
+
+    target_id: int
+    address: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One call that this worker, and nobody else, has to make."""
+
+    call_id: int
+    way: str
+    community: str
+    sender_userid: str
+    text: str = field(repr=False)
+    attachments: tuple[Mapping[str, Any], ...] = field(repr=False)
+    group: str
+    due_at: datetime
+    not_after: datetime
+    addressees: tuple[Addressee, ...]
+    asked_before: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one transaction claimed, and where the next one goes on; ``after`` is None at the end."""
+
+    claims: tuple[Claim, ...]
+    held: tuple[tuple[str, str], ...]
+    after: tuple[datetime, int] | None
+
+    def report(self, report: DeliveryReport) -> None:
+        """Count what was skipped or has to wait."""
+        for what, why in self.held:
+            report.count("skipped" if _REPORTED[what] == "skipped" else "waiting", 1, why)
+
+
+def fingerprint(text: str) -> str:
+    """What a message is recognised by in the platform's own list."""
+    return sha256(text.strip().encode()).hexdigest()
+
+
+def claim(
+    conn: Connection,
+    ports: Ports,
+    *,
+    worker: str,
+    now: datetime,
+    after: tuple[datetime, int] | None = None,
+    ways: Sequence[str] = ALL_WAYS,
+) -> Page:
+    """Claim the next thousand due targets as calls of ``worker``; runs in a write transaction of its own."""
+    # Counting a quota and writing the intent must not interleave with another worker's.
+    lock(conn, CLAIMING)
+    rows = conn.execute(_due(now, after, ways, conn)).all()
+    communities = {one.key: one for one in ports.workspace.communities}
+    addresses = _addresses(conn, ports.vault, rows)
+    facts = read_facts(conn, [Candidate.of(row) for row in rows], communities, now)
+    go: list[Row[Any]] = []
+    held: list[tuple[Row[Any], Verdict]] = []
+    for row in rows:
+        one = Candidate.of(row)
+        found = verdict(one, communities.get(one.community), facts, now)
+        if found.what == "send" and row.target_id not in addresses:
+            found = _NO_ADDRESS
+        if found.what == "send":
+            facts = _counted(facts, one)
+            go.append(row)
+        else:
+            held.append((row, found))
+    _hold(conn, held)
+    return Page(
+        claims=tuple(_intend(conn, ports.vault, go, addresses, worker, now)),
+        held=tuple((found.what, found.why) for _, found in held),
+        after=(rows[-1].due_at, rows[-1].target_id) if len(rows) == BATCH else None,
+    )
+
+
+def _due(now: datetime, after: tuple[datetime, int] | None, ways: Sequence[str], conn: Connection) -> Select[Any]:
+    approved = exists().where(
+        approvals.c.content_version == targets.c.content_version,
+        approvals.c.slot_key == targets.c.slot_key,
+        approvals.c.local_day == targets.c.local_day,
+        approvals.c.voided_at.is_(None),
+    )
+    statement = (
+        select(
+            targets,
+            contents.c.text,
+            contents.c.attachments,
+            groups.c.group_key,
+            groups.c.name.label("group_name"),
+            groups.c.chat_id,
+        )
+        .join(contents, contents.c.content_version == targets.c.content_version)
+        .outerjoin(groups, and_(targets.c.target_kind == "chat", groups.c.group_id == targets.c.target_ref))
+        .where(targets.c.state == "approved", targets.c.due_at <= now, targets.c.way.in_(list(ways)), approved)
+        .order_by(targets.c.due_at, targets.c.target_id)
+        .limit(BATCH)
+    )
+    if after is not None:
+        statement = statement.where(tuple_(targets.c.due_at, targets.c.target_id) > tuple_(*after))
+    if conn.dialect.name == "postgresql":
+        statement = statement.with_for_update(of=targets, skip_locked=True)
+    return statement
+
+
+def _counted(facts: Facts, one: Candidate) -> Facts:
+    used, cards = dict(facts.used), dict(facts.cards)
+    used[one.key] = used.get(one.key, 0) + (one.way in _PER_CALL)
+    cards[one.sender_userid] = cards.get(one.sender_userid, 0) + (one.way in ("hand_send", "staff_notice"))
+    return Facts(facts.stopped, facts.gone, facts.suppressed, used, cards)
+
+
+def _addresses(conn: Connection, vault: Vault, rows: Sequence[Row[Any]]) -> dict[int, str]:
+    """Target id → address, for those that have one."""
+    persons = vault.external_userids(conn, [row.target_ref for row in rows if row.way == "private_task"])
+    codes = _welcome_codes(conn, vault, [row for row in rows if row.way == "welcome"])
+    found: dict[int, str] = {}
+    for row in rows:
+        if row.way == "welcome":
+            address = codes.get((row.target_ref, row.sender_userid), "")
+        elif row.target_kind == "person":
+            address = persons.get(row.target_ref, "")
+        else:
+            address = row.chat_id or "" if row.way == "mass_task" else row.sender_userid
+        if address:
+            found[row.target_id] = address
+    return found
+
+
+def _welcome_codes(conn: Connection, vault: Vault, rows: Sequence[Row[Any]]) -> dict[tuple[int, str], str]:
+    if not rows:
+        return {}
+    wanted = (
+        select(welcomes)
+        .where(welcomes.c.person_id.in_([row.target_ref for row in rows]), welcomes.c.answered_at.is_(None))
+        .order_by(welcomes.c.received_at)
+    )
+    return {(row.person_id, row.userid): open_code(vault, row.sealed_code) for row in conn.execute(wanted)}
+
+
+def _hold(conn: Connection, held: Iterable[tuple[Row[Any], Verdict]]) -> None:
+    changed = [
+        {
+            "target": row.target_id,
+            "new": _STATES.get(found.what, "approved"),
+            "why": found.why[:200],
+            "became": "missed" if found.what in ("skip", "dead") else "waiting",
+        }
+        for row, found in held
+        if found.what != "wait" or row.reason != found.why
+    ]
+    if changed:
+        conn.execute(
+            update(targets)
+            .where(targets.c.target_id == bindparam("target"))
+            .values(state=bindparam("new"), reason=bindparam("why"), outcome=bindparam("became")),
+            changed,
+        )
+
+
+def _bundles(go: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
+    """One mass task for all chats of a sender, slot, day and content; a call of its own for anything else."""
+    bundles: dict[tuple[Any, ...], list[Row[Any]]] = defaultdict(list)
+    for row in go:
+        if row.way in _PER_CALL:
+            bundles[row.way, row.sender_userid, row.content_version, row.slot_key, row.local_day].append(row)
+        else:
+            bundles[row.way, row.target_id].append(row)
+    cut = []
+    for rows in bundles.values():
+        size = _PER_CALL.get(rows[0].way, 1)
+        cut += [rows[start : start + size] for start in range(0, len(rows), size)]
+    return cut
+
+
+def _intend(
+    conn: Connection,
+    vault: Vault,
+    go: Sequence[Row[Any]],
+    addresses: Mapping[int, str],
+    worker: str,
+    now: datetime,
+) -> list[Claim]:
+    bundles = _bundles(go)
+    if not bundles:
+        return []
+    statement = insert(calls).returning(calls.c.call_id, sort_by_parameter_order=True)
+    ids = conn.execute(statement, [_call_row(rows[0], worker, now) for rows in bundles]).scalars().all()
+    conn.execute(
+        update(targets)
+        .where(targets.c.target_id == bindparam("target"))
+        .values(
+            state="intent",
+            reason="",
+            call_id=bindparam("call"),
+            attempts=targets.c.attempts + 1,
+            card_digest=bindparam("card"),
+        ),
+        [
+            {"target": row.target_id, "call": call_id, "card": _card(vault, row)}
+            for call_id, rows in zip(ids, bundles, strict=True)
+            for row in rows
+        ],
+    )
+    return [_claimed(call_id, rows, addresses) for call_id, rows in zip(ids, bundles, strict=True)]
+
+
+def _card(vault: Vault, row: Row[Any]) -> str | None:
+    return token_digest(card_token(vault, row.target_id)) if row.way == "hand_send" else None
+
+
+def _call_row(row: Row[Any], worker: str, now: datetime) -> dict[str, Any]:
+    return {
+        "way": row.way,
+        "sender_userid": row.sender_userid,
+        "content_version": row.content_version,
+        "fingerprint": fingerprint(row.text),
+        "state": "intent",
+        "worker": worker,
+        "intent_at": now,
+    }
+
+
+def _claimed(call_id: int, rows: Sequence[Row[Any]], addresses: Mapping[int, str], asked_before: bool = False) -> Claim:
+    first = rows[0]
+    return Claim(
+        call_id=call_id,
+        way=first.way,
+        community=first.community,
+        sender_userid=first.sender_userid,
+        text=first.text,
+        attachments=tuple(first.attachments),
+        group=first.group_name or "",
+        due_at=first.due_at,
+        not_after=first.not_after,
+        addressees=tuple(Addressee(row.target_id, addresses[row.target_id]) for row in rows),
+        asked_before=asked_before,
+    )
+
+
+def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed_ways: Sequence[str]) -> list[Claim]:
+    """
+    Take over unknown calls that the platform recognises when they are made again, and so sends only once.
+
+    Args:
+        keyed_ways: ways whose calls carry a key: cards for staff (duplicate check) and welcomes (code of one use).
+    """
+    lock(conn, CLAIMING)
+    statement = (
+        select(
+            targets,
+            contents.c.text,
+            contents.c.attachments,
+            groups.c.name.label("group_name"),
+            groups.c.chat_id,
+        )
+        .join(calls, calls.c.call_id == targets.c.call_id)
+        .join(contents, contents.c.content_version == targets.c.content_version)
+        .outerjoin(groups, and_(targets.c.target_kind == "chat", groups.c.group_id == targets.c.target_ref))
+        .where(calls.c.state == "unknown", calls.c.way.in_(list(keyed_ways)), targets.c.state == "unknown")
+        .order_by(targets.c.target_id)
+        .limit(BATCH)
+    )
+    rows = conn.execute(statement).all()
+    addresses = _addresses(conn, ports.vault, rows)
+    again = [row for row in rows if row.target_id in addresses]
+    taken = [row.call_id for row in again]
+    conn.execute(update(calls).where(calls.c.call_id.in_(taken)).values(state="intent", worker=worker))
+    conn.execute(update(targets).where(targets.c.call_id.in_(taken)).values(state="intent"))
+    return [_claimed(row.call_id, [row], addresses, asked_before=True) for row in again]

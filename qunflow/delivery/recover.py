@@ -1,0 +1,258 @@
+"""
+Settling what nobody knows: intents of dead workers and lost answers.
+
+A mass task can be looked for in the platform's own list, but only after a wait: a request may arrive late, and the
+list may lag. Found, it is adopted; not found, its targets are approved again. Calls with a key are simply made again,
+by ``sender``. What cannot be settled any more is ``dead``, for a person to look at.
+
+Tasks made through the API carry no creator, so a task is recognised by text, time, sender and chats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
+
+from qunflow.connectors.wecom.client import DUPLICATE_CHECK_S, MassTask
+from qunflow.delivery.claims import fingerprint
+from qunflow.delivery.ports import Ports
+from qunflow.delivery.welcome_codes import WINDOW
+from qunflow.delivery.workers import is_dead, sweep
+from qunflow.errors import ChannelRefused, QunflowError, TransientError
+from qunflow.store.tables import calls, groups, targets
+
+ChatType = Literal["group", "single"]
+_CHAT_TYPES: dict[str, ChatType] = {"mass_task": "group", "private_task": "single"}
+# Two clocks are never quite the same.
+_SKEW = timedelta(minutes=5)
+_LISTED = timedelta(days=30)
+_CANCELLED = 41093
+
+
+@dataclass(slots=True)
+class RecoveryReport:
+    """Counted in calls: found dead, adopted, given back for another try, given up; and what stopped the round."""
+
+    orphaned: int = 0
+    adopted: int = 0
+    returned: int = 0
+    dead: int = 0
+    problem: QunflowError | None = None
+
+
+@dataclass(slots=True)
+class _Round:
+    """What one round of asking knows."""
+
+    now: datetime
+    listed: dict[ChatType, list[MassTask]]
+    taken: set[str] = field(default_factory=set)
+
+
+def recover(ports: Ports, now: datetime) -> RecoveryReport:
+    """
+    Mark what dead workers left as unknown, and settle the unknown mass tasks whose wait is over.
+
+    A platform that does not answer leaves everything as it is, for the next round.
+    """
+    report = RecoveryReport(orphaned=ports.store.write(partial(orphans, ports=ports, now=now)))
+    sweep(ports.directory)
+    with ports.store.reading() as conn:
+        waiting = _unknown(conn, now - timedelta(seconds=ports.workspace.delivery.reconcile_after_s))
+    if waiting:
+        try:
+            _ask_about(ports, waiting, now, report)
+        except TransientError as error:
+            report.problem = error
+    return report
+
+
+def unsettled(conn: Connection) -> int:
+    """How many targets nobody knows about yet."""
+    return conn.execute(select(func.count()).where(targets.c.state == "unknown")).scalar_one()
+
+
+def orphans(conn: Connection, ports: Ports, now: datetime) -> int:
+    """Mark the intents of dead workers as unknown from now on; returns how many calls that are."""
+    wanted = select(calls.c.call_id, calls.c.worker).where(calls.c.state == "intent")
+    rows = conn.execute(wanted.with_for_update(skip_locked=True) if _postgresql(conn) else wanted).all()
+    gone = {worker for worker in {row.worker for row in rows} if is_dead(ports.directory, worker)}
+    ids = [row.call_id for row in rows if row.worker in gone]
+    for start in range(0, len(ids), 1_000):
+        _mark_unknown(conn, ids[start : start + 1_000], now)
+    return len(ids)
+
+
+def give_up_late(conn: Connection, now: datetime) -> int:
+    """
+    Calls with a key whose key no longer works, or whose message nobody needs any more: dead, for a person to look at.
+
+    Returns:
+        How many targets that are.
+    """
+    keys_hold = timedelta(seconds=DUPLICATE_CHECK_S) - _SKEW
+    wanted = (
+        select(targets.c.target_id, targets.c.call_id)
+        .join(calls, calls.c.call_id == targets.c.call_id)
+        .where(
+            calls.c.state == "unknown",
+            targets.c.state == "unknown",
+            or_(
+                and_(calls.c.way == "welcome", calls.c.intent_at < now - WINDOW),
+                and_(calls.c.way.in_(("hand_send", "staff_notice")), calls.c.intent_at < now - keys_hold),
+            ),
+        )
+    )
+    rows = conn.execute(wanted).all()
+    why = "it may or may not have arrived, and can no longer be asked for"
+    conn.execute(
+        update(targets).where(targets.c.target_id.in_([row.target_id for row in rows])).values(state="dead", reason=why)
+    )
+    conn.execute(
+        update(calls).where(calls.c.call_id.in_([row.call_id for row in rows])).values(settled_at=now, reason=why)
+    )
+    return len(rows)
+
+
+def _postgresql(conn: Connection) -> bool:
+    return conn.dialect.name == "postgresql"
+
+
+def _mark_unknown(conn: Connection, ids: Sequence[int], now: datetime) -> None:
+    still = and_(calls.c.call_id.in_(ids), calls.c.state == "intent")
+    conn.execute(
+        update(calls).where(still).values(state="unknown", unknown_since=now, reason="the sender died on the way")
+    )
+    conn.execute(
+        update(targets)
+        .where(targets.c.call_id.in_(ids), targets.c.state == "intent")
+        .values(state="unknown", reason="the sender died on the way")
+    )
+
+
+def _unknown(conn: Connection, since_before: datetime) -> Sequence[Row[Any]]:
+    wanted = (
+        select(calls)
+        .where(
+            calls.c.state == "unknown",
+            calls.c.settled_at.is_(None),
+            calls.c.way.in_(list(_CHAT_TYPES)),
+            calls.c.unknown_since <= since_before,
+        )
+        .order_by(calls.c.intent_at, calls.c.call_id)
+    )
+    return conn.execute(wanted).all()
+
+
+def _ask_about(ports: Ports, waiting: Sequence[Row[Any]], now: datetime, report: RecoveryReport) -> None:
+    start = max(min(row.intent_at for row in waiting) - _SKEW, now - _LISTED + _SKEW)
+    types = {_CHAT_TYPES[row.way] for row in waiting}
+    known = _Round(now, {one: ports.wecom.groupmsg_list(one, start, now + _SKEW) for one in types})
+    with ports.store.reading() as conn:
+        known.taken = _platform_ids(conn, start)
+    for call in waiting:
+        if call.intent_at < start:
+            report.dead += ports.store.write(partial(_bury, call_id=call.call_id, now=now))
+            continue
+        found = _matches(ports, call, known)
+        if found:
+            known.taken |= {task.msgid for task in found}
+            report.adopted += ports.store.write(partial(_adopt, call_id=call.call_id, task=found[0], now=now))
+            _cancel_others(ports, found[1:])
+        else:
+            report.returned += ports.store.write(partial(_give_back, call_id=call.call_id, now=now))
+
+
+def _platform_ids(conn: Connection, since: datetime) -> set[str]:
+    wanted = select(calls.c.platform_id).where(calls.c.platform_id.is_not(None), calls.c.intent_at >= since - _SKEW)
+    return {str(one) for one in conn.execute(wanted).scalars()}
+
+
+def _matches(ports: Ports, call: Row[Any], known: _Round) -> list[MassTask]:
+    """The tasks that can only be this call, oldest first."""
+    chats = _addresses(ports, call)
+    tasks = sorted(known.listed[_CHAT_TYPES[call.way]], key=lambda task: task.created_at)
+    return [
+        task
+        for task in tasks
+        if task.msgid not in known.taken
+        and fingerprint(task.text) == call.fingerprint
+        and task.created_at >= call.intent_at - _SKEW
+        and _is_sent_by(ports, task, call.sender_userid, chats)
+    ]
+
+
+def _is_sent_by(ports: Ports, task: MassTask, sender: str, chats: set[str]) -> bool:
+    try:
+        if sender not in {one.userid for one in ports.wecom.groupmsg_task(task.msgid)}:
+            return False
+        listed = {one.target for one in ports.wecom.groupmsg_send_result(task.msgid, sender)}
+    except ChannelRefused as error:
+        # A cancelled task tells no more, but its text and time stand.
+        return error.code == _CANCELLED
+    return not listed or not chats or bool(listed & chats)
+
+
+def _addresses(ports: Ports, call: Row[Any]) -> set[str]:
+    with ports.store.reading() as conn:
+        refs = conn.execute(select(targets.c.target_ref).where(targets.c.call_id == call.call_id)).scalars().all()
+        if call.way == "private_task":
+            return set(ports.vault.external_userids(conn, refs).values())
+        return set(conn.execute(select(groups.c.chat_id).where(groups.c.group_id.in_(refs))).scalars())
+
+
+def _adopt(conn: Connection, call_id: int, task: MassTask, now: datetime) -> int:
+    if not _settle(conn, call_id, now, platform_id=task.msgid, reason="found at the platform"):
+        return 0
+    conn.execute(
+        update(targets)
+        .where(targets.c.call_id == call_id, targets.c.state == "unknown")
+        .values(state="sent", reason="found at the platform", sent_at=task.created_at)
+    )
+    return 1
+
+
+def _give_back(conn: Connection, call_id: int, now: datetime) -> int:
+    if not _settle(conn, call_id, now, reason="never arrived at the platform"):
+        return 0
+    conn.execute(
+        update(targets)
+        .where(targets.c.call_id == call_id, targets.c.state == "unknown")
+        .values(state="approved", reason="never arrived: sent again")
+    )
+    return 1
+
+
+def _bury(conn: Connection, call_id: int, now: datetime) -> int:
+    why = "too old to be found at the platform"
+    if not _settle(conn, call_id, now, state="unknown", reason=why):
+        return 0
+    conn.execute(
+        update(targets)
+        .where(targets.c.call_id == call_id, targets.c.state == "unknown")
+        .values(state="dead", reason=why)
+    )
+    return 1
+
+
+def _settle(conn: Connection, call_id: int, now: datetime, state: str = "reconciled", **values: Any) -> bool:
+    # Several processes may ask at the same time; the first to write decides.
+    done = conn.execute(
+        update(calls)
+        .where(calls.c.call_id == call_id, calls.c.state == "unknown", calls.c.settled_at.is_(None))
+        .values(state=state, settled_at=now, **values)
+    )
+    return done.rowcount == 1
+
+
+def _cancel_others(ports: Ports, tasks: Sequence[MassTask]) -> None:
+    for task in tasks:
+        try:
+            ports.wecom.cancel(task.msgid)
+        except ChannelRefused:
+            continue  # cancelled already

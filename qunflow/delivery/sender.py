@@ -1,0 +1,160 @@
+"""
+The round of sending: everything that is due, claimed in pages, called a few at a time, and written down.
+
+Any number of processes may drain at the same time. A process killed between a call and its record leaves an intent;
+``recover`` finds out what became of it. Bounds are judged in ``claims``, never here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Literal
+
+from qunflow.connectors.http import AnswerLost
+from qunflow.connectors.wecom.answers import RefusedForNow
+from qunflow.connectors.wecom.limits import cut
+from qunflow.delivery.claims import ALL_WAYS, Claim, Page, claim, reclaim
+from qunflow.delivery.hand_send import card_token
+from qunflow.delivery.model import DeliveryReport
+from qunflow.delivery.ports import Ports
+from qunflow.delivery.recover import give_up_late, recover, unsettled
+from qunflow.delivery.settle import CallOutcome, count, settle
+from qunflow.delivery.workers import working
+from qunflow.errors import BadInput, ChannelRefused, ConfigurationError, QunflowError, TransientError
+from qunflow.language import catalogue
+
+PARALLEL = 4
+_TOGETHER = 16
+_WELCOMED_ALREADY = 41051
+_NO_URL = "set QUNFLOW_WEB_URL: a card needs the address of Qunflow's own pages"
+# A call with a key may be made again: the platform carries it out once.
+KEYED_WAYS = ("welcome", "hand_send", "staff_notice")
+
+
+def drain(
+    ports: Ports,
+    *,
+    now: datetime,
+    budget_s: float | None = None,
+    ways: Sequence[str] = ALL_WAYS,
+    stopwatch: Callable[[], float] = time.monotonic,
+) -> DeliveryReport:
+    """
+    Send everything that is approved and due, within its bounds; first settle what dead workers left behind.
+
+    Args:
+        ports: what sending touches.
+        now: the instant bounds are judged at.
+        budget_s: stop claiming more after this many seconds; what is claimed is finished.
+        ways: only these ways.
+        stopwatch: seconds, for the budget.
+
+    Returns:
+        Counts by target. ``problem`` is set when the platform could not be used any further; what it concerned is
+        approved again and goes out in a later round.
+    """
+    report = DeliveryReport()
+    began = stopwatch()
+    recover(ports, now)
+    with working(ports.directory) as worker:
+        for page in _pages(ports, worker, now, ways):
+            page.report(report)
+            report.problem = _send_all(ports, page.claims, now, report)
+            if report.problem is not None or (budget_s is not None and stopwatch() - began >= budget_s):
+                break
+    with ports.store.reading() as conn:
+        report.unsettled = unsettled(conn)
+    return report
+
+
+def _pages(ports: Ports, worker: str, now: datetime, ways: Sequence[str]) -> Iterator[Page]:
+    keyed = [way for way in KEYED_WAYS if way in ways]
+    ports.store.write(partial(give_up_late, now=now))
+    again = ports.store.write(partial(reclaim, ports=ports, worker=worker, now=now, keyed_ways=keyed))
+    if again:
+        yield Page(tuple(again), (), None)
+    after = None
+    while True:
+        page = ports.store.write(partial(claim, ports=ports, worker=worker, now=now, after=after, ways=ways))
+        yield page
+        after = page.after
+        if after is None:
+            return
+
+
+def _send_all(ports: Ports, claims: Sequence[Claim], now: datetime, report: DeliveryReport) -> QunflowError | None:
+    problem: QunflowError | None = None
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        for start in range(0, len(claims), _TOGETHER):
+            part = claims[start : start + _TOGETHER]
+            outcomes = (
+                list(pool.map(partial(send_one, ports), part))
+                if problem is None
+                else [CallOutcome(one, "held", why="waits for the platform") for one in part]
+            )
+            ports.store.write(partial(settle, vault=ports.vault, outcomes=outcomes, now=now))
+            count(report, outcomes)
+            problem = problem or next((one.problem for one in outcomes if one.problem is not None), None)
+    return problem
+
+
+def send_one(ports: Ports, one: Claim) -> CallOutcome:
+    """Make one call and say how it ended; never raises what a platform can cause."""
+    try:
+        return _called(ports, one)
+    except AnswerLost as error:
+        return CallOutcome(one, "unknown", why=error.problem)
+    except ChannelRefused as error:
+        return _refused(one, error)
+    except BadInput as error:
+        return CallOutcome(one, "refused", why=error.problem)
+    except (TransientError, ConfigurationError) as error:
+        only_this = isinstance(error, RefusedForNow) and not error.concerns_all
+        # What is asked for again may have arrived the first time, whatever happened to the second call.
+        what: Literal["unknown", "held"] = "unknown" if one.asked_before else "held"
+        return CallOutcome(one, what, why=error.problem, problem=None if only_this else error)
+
+
+def _refused(one: Claim, error: ChannelRefused) -> CallOutcome:
+    if one.way == "welcome" and one.asked_before and error.code == _WELCOMED_ALREADY:
+        return CallOutcome(one, "sent", why="the first call had arrived")
+    return CallOutcome(one, "refused", code=error.code, why=error.problem)
+
+
+def _called(ports: Ports, one: Claim) -> CallOutcome:
+    addresses = [who.address for who in one.addressees]
+    if one.way == "welcome":
+        ports.wecom.send_welcome(addresses[0], one.text, one.attachments)
+        return CallOutcome(one, "sent")
+    if one.way == "hand_send":
+        return (
+            CallOutcome(one, "sent", _send_card(ports, one)) if ports.web_url else CallOutcome(one, "held", why=_NO_URL)
+        )
+    if one.way == "staff_notice":
+        return CallOutcome(one, "sent", ports.wecom.message_send(addresses[0], "text", {"content": one.text}))
+    msgid, unreachable = ports.wecom.add_msg_template(
+        chat_type="group" if one.way == "mass_task" else "single",
+        sender=one.sender_userid,
+        targets=addresses,
+        text=one.text,
+        attachments=one.attachments,
+    )
+    return CallOutcome(one, "sent", msgid, unreachable)
+
+
+def _send_card(ports: Ports, one: Claim) -> str:
+    words = catalogue(ports.lang)
+    zone = ports.workspace.community(one.community).zone_info
+    times = {"due": f"{one.due_at.astimezone(zone):%H:%M}", "until": f"{one.not_after.astimezone(zone):%H:%M}"}
+    token = card_token(ports.vault, one.addressees[0].target_id)
+    card = {
+        "title": cut(words.text("delivery.card_title", group=one.group, **times), 128),
+        "description": cut(words.text("delivery.card_text", group=one.group, **times), 512),
+        "url": f"{ports.web_url.rstrip('/')}/hand/{token}",
+        "btntxt": words.text("delivery.card_button"),
+    }
+    return ports.wecom.message_send(one.addressees[0].address, "textcard", card)
