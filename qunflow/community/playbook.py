@@ -64,7 +64,8 @@ class Slot:
     One planned piece of the SOP.
 
     ``at`` and ``not_after`` are wall-clock times of the community's zone; a mass task is made ``lead_minutes`` before
-    ``at``, so that the owner can confirm in time. ``goes_with`` names the slot without which this one makes no sense.
+    ``at``, so that the owner can confirm in time. ``goes_with`` names the slot without which this one makes no sense;
+    ``reword`` is the template of its second wording, with the same variables.
     """
 
     key: str
@@ -83,6 +84,7 @@ class Slot:
     link: Link | None = None
     lead_minutes: int = 0
     goes_with: str | None = None
+    reword: str | None = None
     role: str = ""
     purpose: str = ""
 

@@ -69,6 +69,7 @@ class SlotFile(Part):
     link: Link | None = Field(None, title="短链", description="offer 下单页、checkin 打卡页")
     lead_minutes: Whole = Field(0, title="提前多少分钟建任务")
     goes_with: Slug | None = Field(None, title="跟着哪个节点", description="那个节点不发,这条也不发")
+    reword: str | None = Field(None, title="换话术", description="预热反应一般时改用的模板,变量相同")
     role: str = Field("", max_length=20, title="以谁的身份说")
     purpose: str = Field("", max_length=80, title="目的")
 
@@ -123,14 +124,23 @@ def _mistakes(slots: Sequence[Slot], document: Document, templates: Templates) -
 
 
 def _wrong_template(slot: Slot, document: Document, at: Keys, templates: Templates) -> Iterator[Mistake]:
-    try:
-        used = templates.variables(slot.template)
-    except ConfigurationError as error:
-        yield Mistake(error.place or document.place_of((*at, "template")), error.problem, error.next_step)
-        return
-    for name in sorted(used - set(slot.variables)):
-        place = document.place_of((*at, "variables"))
-        yield Mistake(place, f"{slot.template} uses {name!r}, which is not declared", f"add {name} to variables")
+    used: set[str] = set()
+    for key, name in (("template", slot.template), ("reword", slot.reword)):
+        if name is None:
+            continue
+        try:
+            needed, optional = templates.variables(name), templates.optional(name)
+        except ConfigurationError as error:
+            yield Mistake(error.place or document.place_of((*at, key)), error.problem, error.next_step)
+            return
+        used |= needed | optional
+        for missing in sorted(needed - set(slot.variables)):
+            place = document.place_of((*at, "variables"))
+            yield Mistake(place, f"{name} uses {missing!r}, which is not declared", f"add {missing} to variables")
+    yield from _wrong_variables(slot, document, at, used)
+
+
+def _wrong_variables(slot: Slot, document: Document, at: Keys, used: set[str]) -> Iterator[Mistake]:
     for number, name in enumerate(slot.variables):
         if name not in used:
             place = document.place_of((*at, "variables", number))

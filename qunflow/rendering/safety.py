@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jinja2 import StrictUndefined, nodes
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 _ALLOWED = (
@@ -34,6 +35,7 @@ _ALLOWED = (
 )
 FILTERS = ("first", "join", "last", "length", "percent", "trim", "yuan")
 TESTS = ("defined", "none", "odd", "even")
+LOOP_NAMES = ("first", "index", "last")
 BIGGEST_NUMBER = 10_000
 DEEPEST = 12
 
@@ -46,6 +48,8 @@ class CopyEnvironment(ImmutableSandboxedEnvironment):
     """Looks names up in plain mappings only, so that no method or attribute of Python is ever reached."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, LoopContext) and attribute in LOOP_NAMES:
+            return getattr(obj, attribute)
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -75,13 +79,20 @@ def refusals(tree: nodes.Template) -> Iterator[tuple[int, str]]:
 
 
 def variables_of(tree: nodes.Template) -> dict[str, int]:
-    """The variables a template reads from outside, each with the line of its first use."""
+    """The variables a template must be given, each with the line of its first use."""
     bound = {name.name for loop in tree.find_all(nodes.For) for name in _names(loop.target)}
+    given = bound | optional_variables(tree) | {"loop"}
     found: dict[str, int] = {}
     for name in tree.find_all(nodes.Name):
-        if name.ctx == "load" and name.name not in bound | {"loop"}:
+        if name.ctx == "load" and name.name not in given:
             found.setdefault(name.name, name.lineno)
     return found
+
+
+def optional_variables(tree: nodes.Template) -> frozenset[str]:
+    """The variables a template asks for with ``is defined``, and does without."""
+    asked = (test for test in tree.find_all(nodes.Test) if test.name == "defined")
+    return frozenset(test.node.name for test in asked if isinstance(test.node, nodes.Name))
 
 
 def _names(target: nodes.Node) -> Iterator[nodes.Name]:

@@ -15,7 +15,7 @@ from jinja2 import Template, TemplateError, TemplateSyntaxError
 
 from qunflow.community.playbook import Playbook
 from qunflow.errors import ConfigurationError, Place
-from qunflow.rendering.safety import EmptyVariableError, copy_environment, refusals, variables_of
+from qunflow.rendering.safety import EmptyVariableError, copy_environment, optional_variables, refusals, variables_of
 from qunflow.rendering.values import harmless
 from qunflow.settings.words import did_you_mean
 
@@ -32,6 +32,7 @@ class _Compiled:
     template: Template
     path: Path
     variables: Mapping[str, int]
+    optional: frozenset[str]
 
 
 class Templates:
@@ -53,8 +54,12 @@ class Templates:
         return tuple(sorted(found))
 
     def variables(self, name: str) -> frozenset[str]:
-        """The variables a template reads. Raises: ConfigurationError."""
+        """The variables a template must be given. Raises: ConfigurationError."""
         return frozenset(self._get(name).variables)
+
+    def optional(self, name: str) -> frozenset[str]:
+        """The variables a template asks for with ``is defined``. Raises: ConfigurationError."""
+        return self._get(name).optional
 
     def render(self, name: str, variables: Mapping[str, Any]) -> str:
         """
@@ -116,7 +121,7 @@ class Templates:
             raise ConfigurationError(f"refused: {reason}", step, Place(str(path), line, 1))
         code = self._environment.compile(tree, filename=str(path))
         template = Template.from_code(self._environment, code, self._environment.globals)
-        return _Compiled(template, path, variables_of(tree))
+        return _Compiled(template, path, variables_of(tree), optional_variables(tree))
 
 
 def _names_in(path: Path) -> Iterator[str]:

@@ -80,7 +80,10 @@ def _mistake(model: type[BaseModel], document: Document, details: ErrorDetails) 
     if kind == "extra_forbidden":
         fields = _fields_at(model, keys[:-1])
         place = document.place_of(keys, at_key=True)
-        return Mistake(place, f"unknown key {keys[-1]!r}{_inside(keys)}", did_you_mean(keys[-1], fields))
+        step = did_you_mean(keys[-1], fields)
+        if found is None:
+            step += "; a text that holds a comma needs quotes inside { }"
+        return Mistake(place, f"unknown key {keys[-1]!r}{_inside(keys)}", step)
     if kind == "missing":
         step = _field_note(model, keys)
         return Mistake(document.place_of(keys[:-1]), f"the key {keys[-1]!r} is missing{_inside(keys)}", step)
@@ -154,6 +157,9 @@ def _field_note(model: type[BaseModel], keys: Keys) -> str:
 def _model_at(model: type[BaseModel], keys: Keys) -> type[BaseModel] | None:
     annotation: Any = model
     for key in keys:
+        if get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+            continue
         holder = _inner_model(annotation)
         if isinstance(key, str) and holder is not None:
             field = holder.model_fields.get(key)
