@@ -11,7 +11,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,9 +23,8 @@ from qunflow.clock import instant_of
 from qunflow.errors import BadInput, ChannelUnavailable
 
 ZONE = ZoneInfo("Asia/Shanghai")
-# A fixed calendar, so that a seed gives the same figures whenever it is run; the past begins 60 days before.
+# A fixed calendar, so that a seed gives the same figures whenever it is run.
 FIRST_DAY = date(2026, 3, 2)
-PAST_DAYS = 60
 MORNING = time(7, 30)
 # The working day of the resident sender, in steps short enough that no slot passes unseen.
 STEPS = tuple(time(8 + half // 2, 30 * (half % 2)) for half in range(27))
@@ -101,7 +100,7 @@ def sandbox_service(season: Season, credentials: Mapping[str, str]) -> Service:
             "--port", str(season.sandbox_port),
             "--seed", str(season.seed),
             "--db", str(season.folder / "sandbox.sqlite3"),
-            "--start", datetime.combine(FIRST_DAY - timedelta(days=PAST_DAYS), time.min, ZONE).isoformat(),
+            "--start", datetime.combine(FIRST_DAY, time.min, ZONE).isoformat(),
             "--callback-url", f"{season.web_url}/wecom/callback",
             "--hook-url", season.web_url,
         ),
