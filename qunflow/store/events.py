@@ -78,6 +78,8 @@ def to_table(events: pd.DataFrame, source: str) -> pa.Table:
     """
     import pyarrow as pa
 
+    if events.empty:
+        return arrow_schema().empty_table()
     filled = events.assign(**_missing(events, source))
     if absent := [name for name in COLUMNS if name not in filled.columns]:
         raise BadInput(f"events without {', '.join(absent)}", f"give every event {', '.join(COLUMNS[:6])}")
@@ -104,11 +106,11 @@ def _require_kinds(events: pd.DataFrame) -> None:
 def _require_zone(events: pd.DataFrame) -> None:
     for name in ("happened_at", "recorded_at"):
         kind = events[name].dtype
-        if len(events) and getattr(kind, "kind", "") != "M":
+        if getattr(kind, "kind", "") != "M":
             raise BadInput(
                 f"the values in {name} are no instants but {kind}", "read them with a date format and a zone"
             )
-        if len(events) and getattr(kind, "tz", None) is None:
+        if getattr(kind, "tz", None) is None:
             raise BadInput(f"the instants in {name} have no zone", "give them in UTC, for example with tz_localize")
 
 

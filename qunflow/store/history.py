@@ -77,7 +77,7 @@ class History:
 
         Args:
             source: where the batch is from, such as ``inbox:order`` or ``import:events.csv``.
-            name: the batch's own name; a second append of the same name changes nothing.
+            name: the batch's own name; once it has added an event, a second append of the name changes nothing.
             events: columns of ``qunflow.store.events``; group_id, channel, amount, props and source may be missing.
 
         Returns:

@@ -87,6 +87,13 @@ def test_a_frame_that_does_not_fit_is_refused(changes: dict[str, Any], problem: 
         to_table(frame(**changes), "test")
 
 
+@pytest.mark.parametrize("empty", [pd.DataFrame(), frame().head(0)])
+def test_an_empty_frame_has_every_column(empty: pd.DataFrame) -> None:
+    """A day on which nothing happened is no mistake."""
+    table = to_table(empty, "test")
+    assert (table.num_rows, table.schema) == (0, arrow_schema())
+
+
 def test_a_missing_column_is_named() -> None:
     """What has no default must be given."""
     with pytest.raises(BadInput, match="events without person_id"):
