@@ -1,0 +1,242 @@
+"""
+From forms and files to leads: read, judge, and, once the check has passed, keep.
+
+The rules are those of ``qunflow.acquisition``; this file only moves rows between them and the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from qunflow.acquisition.forms import FormMap, exported_entries, pushed_entry
+from qunflow.acquisition.intake import Intake, Kept
+from qunflow.acquisition.leads import Entry, Lead, Refusal, RefusedRow, sort_entries
+from qunflow.acquisition.placement import Room, placed
+from qunflow.errors import BadInput
+from qunflow.runtime import Runtime, current
+from qunflow.settings.workspace import Community, Workspace
+from qunflow.store import inbox, leads, members
+from qunflow.store.vault import Vault
+
+INBOX_LIMIT = 5_000
+ENDINGS = (".csv", ".json")
+
+
+def read_intake(community: Community, now: datetime) -> Intake:
+    """Every row of the dropped files and of the forms' pushes, judged; nothing is written."""
+    here = current()
+    entries, unreadable = _entries_of_files(here, community)
+    pushed, broken, inbox_ids = _entries_of_inbox(here, community)
+    batch = sort_entries(
+        [*entries, *pushed],
+        zone=community.zone_info,
+        channels={channel.key: channel.name for channel in community.acquisition.channels},
+        received_at=now,
+        now=now,
+    )
+    return Intake(batch.leads, (*broken, *batch.refused), tuple(unreadable), inbox_ids)
+
+
+def _entries_of_files(here: Runtime, community: Community) -> tuple[list[Entry], list[tuple[str, str]]]:
+    found: list[Entry] = []
+    unreadable: list[tuple[str, str]] = []
+    for path in _lead_files(here.directory / "leads"):
+        try:
+            found += _entries_of_file(path, here, community)
+        except BadInput as error:
+            unreadable.append((path.name, str(error)))
+    return found, unreadable
+
+
+def _lead_files(folder: Path) -> list[Path]:
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in files if path.is_file() and path.suffix.lower() in ENDINGS]
+
+
+def _entries_of_file(path: Path, here: Runtime, community: Community) -> tuple[Entry, ...]:
+    content = path.read_bytes()
+    maps = [*_form_maps(here.workspace, community), FormMap("", community.key, {})]
+    fingerprint = partial(here.vault.digest, "lead_row")
+    for number, form in enumerate(maps, start=1):
+        try:
+            return exported_entries(content, path.name, form, fingerprint)
+        except BadInput:
+            # The next mapping may fit; what the last one says is about the file itself.
+            if number == len(maps):
+                raise
+    return ()
+
+
+def _form_maps(workspace: Workspace, community: Community) -> list[FormMap]:
+    forms = [form for form in workspace.forms if form.community == community.key]
+    return [FormMap(form.form, form.community, _fields(form.fields.model_dump())) for form in forms]
+
+
+def _fields(fields: Mapping[str, str]) -> dict[str, str]:
+    return {fact: key for fact, key in fields.items() if key}
+
+
+def _entries_of_inbox(here: Runtime, community: Community) -> tuple[list[Entry], list[RefusedRow], dict[str, int]]:
+    with here.store.reading() as conn:
+        rows = inbox.unapplied(conn, here.vault, "form", INBOX_LIMIT)
+    maps = {form.form: form for form in _form_maps(here.workspace, community)}
+    elsewhere = {form.form for form in here.workspace.forms} - set(maps)
+    found: list[Entry] = []
+    broken: list[RefusedRow] = []
+    ids: dict[str, int] = {}
+    for row in rows:
+        body = row.body if isinstance(row.body, dict) else {}
+        if body.get("form") in elsewhere:
+            continue
+        verdict = _pushed(body, maps, row.inbox_id)
+        ids[f"{verdict.source}/{verdict.row_ref}"] = row.inbox_id
+        if isinstance(verdict, Entry):
+            found.append(verdict)
+        else:
+            broken.append(verdict)
+    return found, broken, ids
+
+
+def _pushed(body: Mapping[str, Any], maps: Mapping[str, FormMap], inbox_id: int) -> Entry | RefusedRow:
+    form = maps.get(str(body.get("form", "")))
+    if form is None:
+        return RefusedRow("form", f"inbox {inbox_id}", Refusal.UNKNOWN_FORM, body)
+    try:
+        return pushed_entry(body, form)
+    except BadInput:
+        return RefusedRow(f"form/{form.form}", f"inbox {inbox_id}", Refusal.MALFORMED, body)
+
+
+def intake_frame(intake: Intake, community: Community, now: datetime) -> pd.DataFrame:
+    """One row a form row, for the input check; keys and verdicts only."""
+    known = {channel.key for channel in community.acquisition.channels}
+    kept = [
+        {
+            "row_id": f"{lead.source}#{lead.row_ref}",
+            "verdict": "duplicate" if lead.duplicate_of else "lead",
+            "lead_key": f"{lead.source}/{lead.source_key}",
+            "contactable": bool(lead.phone or lead.external_userid),
+            "channel_known": not known or lead.channel in known,
+            "age_s": (now - lead.submitted_at).total_seconds(),
+        }
+        for lead in intake.leads
+    ]
+    refused = [{"row_id": f"{row.source}#{row.row_ref}", "verdict": str(row.reason)} for row in intake.refused]
+    columns = ["row_id", "verdict", "lead_key", "contactable", "channel_known", "age_s"]
+    return pd.DataFrame([*kept, *refused], columns=columns)
+
+
+def set_aside(intake: Intake) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """The refused rows as the quarantine takes them."""
+    return [(f"{row.source}#{row.row_ref}"[-128:], str(row.reason), row.raw) for row in intake.refused]
+
+
+def keep_intake(intake: Intake, community: Community, now: datetime) -> Kept:
+    """Write the leads down, place them, and mark the pushes they came from; all or nothing."""
+    here = current()
+    return here.store.write(lambda conn: _keep(conn, here.vault, intake, community, now))
+
+
+def _keep(conn: Connection, vault: Vault, intake: Intake, community: Community, now: datetime) -> Kept:
+    person_of = persons_of_leads(conn, vault, intake.leads, now)
+    rows = [
+        leads.Lead(lead.community, lead.source, lead.source_key, person_of[_key(lead)], lead.channel, lead.submitted_at)
+        for lead in intake.leads
+    ]
+    new = leads.add_leads(conn, rows)
+    _seal_details(conn, vault, intake.leads, person_of, {(row.source, row.source_key) for row in new}, now)
+    without_room, placed_count = _place(conn, community)
+    _mark_inbox(conn, intake, person_of, now)
+    return Kept(len(new), sum(row.duplicate_of is not None for row in new), placed_count, without_room)
+
+
+def _key(lead: Lead) -> str:
+    return f"{lead.source}/{lead.source_key}"
+
+
+def persons_of_leads(conn: Connection, vault: Vault, batch: Sequence[Lead], now: datetime) -> dict[str, int]:
+    """
+    The person of each lead (by source/source_key): found by external id, else by phone, else new.
+
+    Rows of one person share the number, and every id a row holds leads to it afterwards.
+    """
+    clusters: dict[str, list[Lead]] = {}
+    for lead in batch:
+        clusters.setdefault(lead.duplicate_of or _key(lead), []).append(lead)
+    known = {
+        **{("phone", v): p for v, p in vault.known_persons(conn, "phone", _values(batch, "phone")).items()},
+        **{("external_userid", v): p for v, p in
+           vault.known_persons(conn, "external_userid", _values(batch, "external_userid")).items()},
+    }  # fmt: skip
+    found: dict[str, int] = {}
+    for rows in clusters.values():
+        marks = _marks(rows)
+        person = next((known[mark] for mark in marks if mark in known), None)
+        if person is None:
+            kind, value = marks[0]
+            person = known[kind, value] = vault.persons_for(conn, kind, [value], now)[value]
+        for kind, value in marks:
+            if (kind, value) not in known:
+                known[kind, value] = vault.link(conn, kind, value, person, now)
+        found.update({_key(row): person for row in rows})
+    return found
+
+
+def _values(batch: Sequence[Lead], fact: str) -> set[str]:
+    return {value for lead in batch if (value := getattr(lead, fact))}
+
+
+def _marks(rows: Sequence[Lead]) -> list[tuple[str, str]]:
+    """What the rows of one person can be found by; an external id is surer than a phone, which may change hands."""
+    listed = [(kind, getattr(row, kind)) for kind in ("external_userid", "phone") for row in rows]
+    return list(dict.fromkeys(mark for mark in listed if mark[1]))
+
+
+def _seal_details(
+    conn: Connection,
+    vault: Vault,
+    batch: Sequence[Lead],
+    person_of: Mapping[str, int],
+    new: set[tuple[str, str]],
+    now: datetime,
+) -> None:
+    for lead in batch:
+        details = {"name": lead.name, "phone": lead.phone}
+        told = {field: value for field, value in details.items() if value}
+        if told and (lead.source, lead.source_key) in new:
+            vault.seal(conn, person_of[_key(lead)], told, now)
+
+
+def _place(conn: Connection, community: Community) -> tuple[int, int]:
+    waiting = leads.leads_of(conn, community.key, unplaced=True)
+    groups = placed(len(waiting), rooms_of(conn, community), community.acquisition.rotate_at)
+    chosen = {lead.lead_id: group for lead, group in zip(waiting, groups, strict=True) if group is not None}
+    return len(waiting) - len(chosen), leads.place(conn, chosen)
+
+
+def rooms_of(conn: Connection, community: Community) -> list[Room]:
+    """The groups of a community with their size, in the order of the settings."""
+    counts = members.member_counts(conn, community.key)
+    rows = {group.group_key: group for group in members.groups_of(conn, community.key)}
+    known = [rows[group.key] for group in community.groups if group.key in rows]
+    return [Room(one.group_id, one.chat_id or "", one.kind, counts.get(one.group_id, 0)) for one in known]
+
+
+def _mark_inbox(conn: Connection, intake: Intake, person_of: Mapping[str, int], now: datetime) -> None:
+    applied: dict[int, int] = {}
+    for lead in intake.leads:
+        inbox_id = intake.inbox.get(f"{lead.source}/{lead.row_ref}")
+        if inbox_id is not None:
+            applied[inbox_id] = person_of[_key(lead)]
+    inbox.mark(conn, applied, "applied", "", now, applied)
+    for row in intake.refused:
+        inbox_id = intake.inbox.get(f"{row.source}/{row.row_ref}")
+        if inbox_id is not None:
+            inbox.mark(conn, [inbox_id], "quarantined", str(row.reason), now)
