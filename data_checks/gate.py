@@ -24,6 +24,8 @@ from qunflow.language import catalogue
 __all__ = ["CheckReport", "CheckResult", "Suite", "gate"]
 
 _SAMPLES = 5
+# The second sets its own level when it is imported.
+_CHATTY_LOGGERS = ("great_expectations", "great_expectations.data_context.types.base")
 _importing = threading.Lock()
 
 
@@ -78,7 +80,8 @@ def _great_expectations() -> Any:
         import great_expectations as gx
         import great_expectations.expectations
 
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)
+        for name in _CHATTY_LOGGERS:
+            logging.getLogger(name).setLevel(logging.WARNING)
         return gx
 
 

@@ -83,6 +83,29 @@ def record(conn: Connection, new: Sequence[Figure], at: datetime) -> int:
     return len(changed)
 
 
+def record_day(conn: Connection, community: str, stage: str, as_of: date, new: Sequence[Figure], at: datetime) -> int:
+    """
+    Keep the figures of a stage's day as a whole: those it had before and has no more are superseded, not replaced.
+
+    Returns:
+        How many are new, revised or superseded.
+    """
+    changed = record(conn, new, at)
+    kept = {(figure.name, _dimensions(figure)) for figure in new}
+    rows = conn.execute(
+        select(figures.c.figure_id, figures.c.name, figures.c.dimensions).where(
+            figures.c.community == community,
+            figures.c.stage == stage,
+            figures.c.as_of == as_of,
+            figures.c.superseded_at.is_(None),
+        )
+    )
+    gone = [row.figure_id for row in rows if (row.name, row.dimensions) not in kept]
+    for part in chunks(gone):
+        conn.execute(update(figures).where(figures.c.figure_id.in_(part)).values(superseded_at=at))
+    return changed + len(gone)
+
+
 def current(
     conn: Connection,
     community: str,

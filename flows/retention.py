@@ -1,0 +1,42 @@
+"""
+Retention 留存: who is still there, who still moves, and which group needs a person's eye.
+
+Reads the history and writes figures; nothing here can be seen from outside, so a dry run is the same run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from data_checks.retention import INPUT, OUTPUT
+from qunflow.retention.params import RetentionParams
+from tasks import retention as measuring
+from tasks.checks import check
+from tasks.stage_run import stage_run
+
+
+@flow(name="retention", description="留存:在群率、活跃率、群健康度、告警")
+def retention(params: RetentionParams) -> dict[str, Any]:
+    """
+    Measure one community as of one day.
+
+    Args:
+        params: 社群、业务日期、同批口径、算作活跃的动作
+    """
+    with stage_run("retention", params) as run:
+        if run.already_done:
+            return run.summary()
+        plan = measuring.plan_measurement(run, params)
+        seen = measuring.look_at_history(plan)
+        check(measuring.dirt_frame(seen), INPUT, run.run_id)
+        cohort = measuring.measure_cohorts(plan)
+        board = measuring.measure_groups(plan)
+        found = measuring.all_figures(plan, cohort, board)
+        check(measuring.figures_frame(found), OUTPUT, run.run_id)
+        changed = measuring.keep_figures(plan, found)
+        measuring.publish_report(plan, seen, cohort, board)
+        run.rows_in, run.rows_out = seen.events, len(found)
+        run.notes |= {"figures_changed": changed, "alarms": sum(len(line.ringing) for line in board)}
+        return run.summary()

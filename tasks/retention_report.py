@@ -1,0 +1,100 @@
+"""
+The stage report of retention as Markdown with pictures, for the Prefect UI.
+
+The report people read every day is ``qunflow.report``; this one shows a single run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from qunflow.language import Catalogue
+from qunflow.report.charts import Bar, HeatRow, Part, as_data_uri, bars_svg, heatmap_svg
+from qunflow.retention.cells import Cell
+from qunflow.retention.dirt import Dirt
+from qunflow.retention.plan import CohortMeasure, GroupMeasure, Plan
+
+COHORTS_SHOWN = 12
+
+
+def stage_report(plan: Plan, seen: Dirt, cohort: CohortMeasure, board: Sequence[GroupMeasure], words: Catalogue) -> str:
+    """The report of one run: what was measured, two heat-maps, the group board, what is odd in the log."""
+    head = words.text(
+        "retention.head",
+        community=plan.scope.community,
+        day=plan.scope.day,
+        through=plan.complete_through,
+        period=words.text(f"retention.period_{plan.period}"),
+        kinds=", ".join(plan.kinds),
+    )
+    parts = [
+        f"# {words.text('retention.title')}",
+        head,
+        *_heat("stay", cohort.stay, cohort.mean_stay, plan, words),
+        *_heat("active", cohort.active, cohort.mean_active, plan, words),
+        *_board(board, words),
+        *_dirt(seen, words),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _heat(name: str, cells: Sequence[Cell], means: Sequence[Cell], plan: Plan, words: Catalogue) -> list[str]:
+    title = words.text(f"retention.{name}_title")
+    if not cells:
+        return [f"## {title}", words.text("retention.nobody_joined")]
+    columns = [words.text("retention.day", day=day) for day in plan.days]
+    picture = heatmap_svg(heat_rows(cells), columns=columns, title=title, not_due=words.text("retention.not_due"))
+    told = " · ".join(_mean_in_words(cell, words) for cell in means)
+    return [f"## {title}", f"![{title}]({as_data_uri(picture)})", words.text("retention.means", means=told)]
+
+
+def heat_rows(cells: Sequence[Cell]) -> list[HeatRow]:
+    """The newest cohorts as rows of a heat-map, oldest on top."""
+    by_cohort: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_cohort.setdefault(cell.cohort, []).append(cell)
+    newest = sorted(by_cohort.items())[-COHORTS_SHOWN:]
+    return [HeatRow(cohort, row[0].size, tuple(cell.rate for cell in row)) for cohort, row in newest]
+
+
+def _mean_in_words(cell: Cell, words: Catalogue) -> str:
+    day = words.text("retention.day", day=cell.day)
+    if cell.rate is None or cell.interval is None:
+        return f"{day} {words.text('retention.not_due')}"
+    low, high = cell.interval
+    return f"{day} {cell.rate:.0%} ({low:.0%}–{high:.0%}, n={cell.size:,})"
+
+
+def _board(board: Sequence[GroupMeasure], words: Catalogue) -> list[str]:
+    title = words.text("retention.board_title")
+    if not board:
+        return [f"## {title}", words.text("retention.no_group")]
+    bars = [_bar(line, words) for line in sorted(board, key=lambda line: line.health.score if line.health else -1)]
+    picture = bars_svg(bars, title=title)
+    rung = [_alarms_in_words(line, words) for line in board if line.ringing]
+    return [f"## {title}", f"![{title}]({as_data_uri(picture)})", *(rung or [words.text("retention.no_alarm")])]
+
+
+def _bar(line: GroupMeasure, words: Catalogue) -> Bar:
+    if line.health is None:
+        return Bar(line.group.name, (), words.text("retention.empty_group"), 100)
+    tones = ("good", "soft", "wait", "mute")
+    parts = [
+        Part(words.text(f"retention.part_{name}"), points, tone)
+        for (name, points), tone in zip(asdict(line.health).items(), tones, strict=True)
+    ]
+    return Bar(line.group.name, tuple(parts), f"{line.health.score}", 100)
+
+
+def _alarms_in_words(line: GroupMeasure, words: Catalogue) -> str:
+    told = [words.text(f"retention.{alarm.rule}", people=alarm.people, among=alarm.among) for alarm in line.ringing]
+    return f"- ⚠️ **{line.group.name}**: {'; '.join(told)}"
+
+
+def _dirt(seen: Dirt, words: Catalogue) -> list[str]:
+    counts = asdict(seen)
+    events = counts.pop("events")
+    odd = [f"- {words.text(f'retention.dirt_{name}')}: {count:,}" for name, count in counts.items() if count]
+    title = f"## {words.text('retention.dirt_title', events=f'{events:,}')}"
+    return [title, "\n".join(odd) if odd else words.text("retention.clean")]
