@@ -1,0 +1,38 @@
+"""
+The calls, one module an area; `TABLE` is all of them by path.
+
+A new area is a module with ``ENDPOINTS`` and one more line here.
+"""
+
+from __future__ import annotations
+
+from qunflow.sandbox import tokens
+from qunflow.sandbox.areas import (
+    app_messages,
+    contact_ways,
+    contacts,
+    groups,
+    join_ways,
+    mass,
+    media,
+    members,
+    statistics,
+    welcome,
+)
+from qunflow.sandbox.routing import Endpoint
+
+_AREAS = (
+    tokens,
+    members,
+    contacts,
+    contact_ways,
+    groups,
+    join_ways,
+    welcome,
+    mass,
+    app_messages,
+    media,
+    statistics,
+)
+
+TABLE: dict[str, Endpoint] = {endpoint.path: endpoint for area in _AREAS for endpoint in area.ENDPOINTS}

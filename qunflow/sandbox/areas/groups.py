@@ -1,0 +1,89 @@
+"""Customer groups and who is in them now (wecom-api §6.1); who left is simply gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qunflow.sandbox.fields import Field
+from qunflow.sandbox.platform import Platform
+from qunflow.sandbox.records import Chat, Seat
+from qunflow.sandbox.routing import Call, Endpoint, Result, page
+from qunflow.sandbox.wire import Refusal
+
+
+def list_groups(call: Call) -> Result:
+    """Ids of living groups, filtered by owner."""
+    body = call.body
+    owners = body["owner_filter"].get("userid_list") or []
+    if len(owners) > 100:
+        raise Refusal(40058, "owner_filter")
+    chats = [c for c in call.platform.chats if not c.dismissed_at and (not owners or c.owner in owners)]
+    rows = [{"chat_id": chat.chat_id, "status": 0} for chat in chats] if body["status_filter"] == 0 else []
+    found, cursor = page(rows, body["cursor"], body["limit"])
+    return {"group_chat_list": found, "next_cursor": cursor}, None
+
+
+def get(call: Call) -> Result:
+    """One group in full; names only when asked for."""
+    chat = call.platform.chats.get(call.body["chat_id"])
+    if chat is None:
+        raise Refusal(40050)
+    if chat.dismissed_at:
+        raise Refusal(49008)
+    return {"group_chat": _shown(call.platform, chat, call.body["need_name"] == 1)}, None
+
+
+def _shown(platform: Platform, chat: Chat, with_names: bool) -> dict[str, Any]:
+    seats = platform.seats.where("chat", chat.chat_id)
+    return {
+        "chat_id": chat.chat_id,
+        "name": chat.name,
+        "owner": chat.owner,
+        "create_time": chat.create_time,
+        "notice": chat.notice,
+        "member_list": [_member(platform, seat, with_names) for seat in seats],
+        "admin_list": [{"userid": userid} for userid in chat.admins],
+        "member_version": platform.member_version(chat),
+    }
+
+
+def _member(platform: Platform, seat: Seat, with_names: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "userid": seat.userid,
+        "type": seat.kind,
+        "join_time": seat.join_time,
+        "join_scene": seat.join_scene,
+        "group_nickname": "",
+    }
+    if seat.invitor:
+        shown["invitor"] = {"userid": seat.invitor}
+    if seat.state:
+        shown["state"] = seat.state
+    if seat.kind == 2:
+        shown["unionid"] = platform.customers[seat.userid].unionid
+    if with_names:
+        shown["name"] = _name(platform, seat)
+    return shown
+
+
+def _name(platform: Platform, seat: Seat) -> str:
+    return platform.customers[seat.userid].name if seat.kind == 2 else platform.staff[seat.userid].name
+
+
+ENDPOINTS = (
+    Endpoint(
+        "externalcontact/groupchat/list",
+        list_groups,
+        (
+            Field("status_filter", "number"),
+            Field("owner_filter", "object"),
+            Field("cursor"),
+            Field("limit", "number", required=True, missing=40058, low=1, high=1_000),
+        ),
+    ),
+    Endpoint(
+        "externalcontact/groupchat/get",
+        get,
+        (Field("chat_id", required=True), Field("need_name", "number", choices=(0, 1))),
+    ),
+)

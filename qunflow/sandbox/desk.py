@@ -1,0 +1,95 @@
+"""
+How a platform call is answered: fault, limits, token, fields, handler, durable log, reply, in this order.
+
+Knows nothing of HTTP connections; `server` carries the result out, lost replies included.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from qunflow.sandbox import tokens
+from qunflow.sandbox.areas import TABLE
+from qunflow.sandbox.fields import checked
+from qunflow.sandbox.multipart import single_file
+from qunflow.sandbox.platform import Platform
+from qunflow.sandbox.routing import Call, Effect, Endpoint
+from qunflow.sandbox.wire import Answer, Refusal, refused, success
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request as it came in; ``path`` is below ``/cgi-bin/``."""
+
+    path: str
+    query: Mapping[str, str]
+    content_type: str
+    content: bytes
+
+
+class Desk:
+    """Answers the declared calls of one platform."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def answer(self, request: Request) -> Answer:
+        """Do what the call asks and answer it; whatever it caused is on disk when this returns."""
+        try:
+            return self._done(TABLE[request.path], request)
+        except Refusal as refusal:
+            return self.refuse(refusal.code, refusal.note)
+
+    def refuse(self, code: int, note: str = "") -> Answer:
+        """A business error with a fresh hint."""
+        platform = self._platform
+        return refused(code, note, platform.now(), platform.number("refusal"))
+
+    def _done(self, endpoint: Endpoint, request: Request) -> Answer:
+        platform = self._platform
+        if endpoint.token:
+            tokens.require(platform, request.query.get("access_token", ""))
+        call = _call(platform, endpoint, request)
+        body, effect = endpoint.handler(call)
+        if effect is not None:
+            platform.storage.note_log(_log_line(call, effect))
+            platform.storage.commit()
+        return success(body)
+
+
+def _call(platform: Platform, endpoint: Endpoint, request: Request) -> Call:
+    if endpoint.upload:
+        upload = single_file(request.content_type, request.content)
+        return Call(platform, endpoint.path, {}, request.query, upload)
+    given = _body(request.content) if request.content or not endpoint.query else {}
+    if endpoint.query:
+        given = {**request.query, **given}
+    return Call(platform, endpoint.path, checked(endpoint.fields, given), request.query)
+
+
+def _body(content: bytes) -> dict[str, Any]:
+    """The JSON of a body, whatever its Content-Type says: some clients send none."""
+    try:
+        body = json.loads(content)
+    except ValueError as error:
+        raise Refusal(40058, "the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise Refusal(40058, "the body is not an object")
+    return body
+
+
+def _log_line(call: Call, effect: Effect) -> dict[str, Any]:
+    at = datetime.fromtimestamp(call.platform.now(), UTC).isoformat()
+    shown = {name: value for name, value in call.body.items() if value not in ("", [], {}, None)}
+    return {
+        "at": at,
+        "path": f"/cgi-bin/{call.path}",
+        "sender": effect.sender,
+        "targets": list(effect.targets),
+        "body": shown,
+        "msgid": effect.msgid,
+    }

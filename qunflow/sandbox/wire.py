@@ -1,0 +1,132 @@
+"""
+What answers look like: error codes, the hint in the text, and the headers (wecom-api §1).
+
+Business errors are HTTP 200 on purpose, as on the real platform; nobody may parse ``errmsg``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import md5
+from typing import Any
+
+PHRASES: Mapping[int, str] = {
+    -1: "system busy",
+    0: "ok",
+    40001: "invalid credential",
+    40003: "invalid userid",
+    40004: "invalid media type",
+    40005: "invalid type parameter",
+    40006: "invalid file size",
+    40007: "invalid media_id",
+    40008: "invalid message type",
+    40013: "invalid corpid",
+    40014: "invalid access_token",
+    40032: "invalid list size",
+    40050: "invalid chat_id",
+    40056: "invalid agentid",
+    40058: "invalid argument",
+    40063: "some parameters are empty",
+    40096: "invalid external userid",
+    41001: "access_token missing",
+    41002: "corpid missing",
+    41004: "corpsecret missing",
+    41009: "userid missing",
+    41011: "agentid missing",
+    41035: "external_userid missing",
+    41037: "contact way type missing",
+    41038: "contact way scene missing",
+    41039: "invalid contact way type",
+    41040: "invalid contact way scene",
+    41041: "too many contact way users",
+    41043: "config_id missing",
+    41044: "invalid config_id",
+    41046: "msgid missing",
+    41047: "invalid msgid",
+    41048: "no recipient to send to",
+    41049: "welcome_code missing",
+    41050: "invalid or expired welcome_code",
+    41051: "chat already started or welcome message already sent",
+    41063: "message is being dispatched",
+    41064: "too many attachments",
+    41065: "invalid attachment type",
+    41091: "too many chats in join way",
+    41093: "message task was cancelled",
+    41094: "reminded too often",
+    41096: "welcome message is being sent",
+    42001: "access_token expired",
+    44001: "empty media data",
+    45001: "media file too large",
+    45002: "message content too large",
+    45009: "api call limit reached",
+    45033: "too many concurrent calls",
+    45034: "url lacks scheme",
+    48002: "api forbidden for this app",
+    49008: "group dissolved",
+    50100: "invalid cursor",
+    60111: "userid not found",
+    81013: "users, parties and tags all invalid",
+    81017: "too many items requested",
+    82001: "no recipient given",
+    84061: "no contact relation",
+    90501: "not a customer group",
+    301002: "agentid does not belong to this access_token",
+}
+
+
+class Refusal(Exception):
+    """A documented business error; ``note`` is added to the phrase for the person who debugs."""
+
+    def __init__(self, code: int, note: str = "") -> None:
+        super().__init__(code, note)
+        self.code = code
+        self.note = note
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def encoded(value: object) -> bytes:
+    """Compact UTF-8 JSON, characters unescaped as on the real wire."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def success(body: Mapping[str, Any]) -> Answer:
+    """errcode 0 and the fields of the call."""
+    return _answer(0, "ok", body)
+
+
+def refused(code: int, note: str, at: int, number: int) -> Answer:
+    """
+    A business error, HTTP 200.
+
+    Args:
+        at: Unix seconds on the sandbox clock; ``number``: running number of the refusal, both shown in the hint.
+    """
+    phrase = PHRASES.get(code, "error") + (f": {note}" if note else "")
+    mark = md5(f"{at}/{number}/{code}".encode(), usedforsecurity=False).hexdigest()
+    hint = f"hint: [{at}_{number}_{mark}], from ip: 127.0.0.1"
+    link = f"more info at https://open.work.weixin.qq.com/devtool/query?e={code}"
+    return _answer(code, f"{phrase}, {hint}, {link}", {})
+
+
+def plain(value: object, status: int = 200) -> Answer:
+    """An answer of the sandbox's own addresses, without error code."""
+    return Answer(encoded(value), status, {"Content-Type": "application/json; charset=UTF-8"})
+
+
+def _answer(code: int, text: str, body: Mapping[str, Any]) -> Answer:
+    headers = {
+        "Content-Type": "application/json; charset=UTF-8",
+        "Error-Code": str(code),
+        "Error-Msg": text.split(", hint:")[0].encode("ascii", "replace").decode(),
+    }
+    return Answer(encoded({"errcode": code, "errmsg": text, **body}), 200, headers)

@@ -1,0 +1,150 @@
+"""How people come: a form, the helper account, a group code; or pulled in by somebody who is there already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from qunflow.sandbox import clients
+from qunflow.sandbox.records import Chat
+from qunflow.sandbox.world.community import Community, utc_text
+from qunflow.sandbox.world.records import Lead, Person
+from qunflow.sandbox.world.rules import START_WARMTH
+from qunflow.sandbox.world.traits import name_of, phone_of
+
+FILLS_FORM = 0.8
+STOPS_AFTER_FORM = 0.12
+SENDS_TWICE = 0.06
+_BUSY_HOURS = tuple((hour, 1.0 + (hour in (10, 12, 19, 20))) for hour in range(8, 22))
+
+
+def plan_day(community: Community, start: int) -> None:
+    """Decide who comes on the local day that starts now; more on Saturdays, when the stall stands in the yard."""
+    dice, rate = community.dice, community.spec.arrivals_per_day
+    count = int(rate * (0.6 + 0.8 * dice.roll("arrivals", start)) + dice.roll("arrivals rounding", start))
+    for nth in range(count):
+        hour = dice.weighted(_BUSY_HOURS, "arrival hour", start, nth)
+        at = start + hour * 3_600 + int(dice.roll("arrival second", start, nth) * 3_600)
+        community.plan(at, "arrive")
+
+
+async def arrive(community: Community, about: dict[str, Any]) -> None:
+    """Somebody new turns up."""
+    person = new_person(community)
+    if person.pulled:
+        chat = pick_chat(community, person)
+        if chat is not None:
+            clients.enter(community.platform, chat.chat_id, person.who, clients.INVITED)
+        return
+    if person.has_form:
+        await _fill_form(community, person)
+    if stays_after_form(community, person):
+        clients.add_friend(community.platform, community.spec.helper, person.who, person.channel)
+
+
+def new_person(community: Community) -> Person:
+    """A person drawn from the seed and the running number."""
+    platform, dice, spec = community.platform, community.dice, community.spec
+    number = platform.number("person")
+    pulled = dice.roll("pulled", number) < spec.pulled_share or not spec.channels
+    channel = None if pulled else dice.weighted([(c, c.weight) for c in spec.channels], "channel", number)
+    name = name_of(dice, number)
+    return community.people.put(
+        Person(
+            number=number,
+            who=clients.add_customer(platform, name, 1 + int(dice.roll("gender", number) < 0.68)),
+            name=name,
+            phone=phone_of(dice, number),
+            channel=channel.key if channel else "",
+            keen=channel.keen if channel else 1.0,
+            pulled=pulled,
+            arrived_at=platform.now(),
+            warmth=START_WARMTH,
+            has_form=not pulled and dice.roll("form", number) < FILLS_FORM,
+        )
+    )
+
+
+def stays_after_form(community: Community, person: Person) -> bool:
+    """Whether somebody goes on from the form to the helper account."""
+    return not person.has_form or community.dice.roll("adds helper", person.number) >= STOPS_AFTER_FORM
+
+
+def pick_chat(community: Community, person: Person) -> Chat | None:
+    """The group a newcomer is led to: by share, a full one is passed over."""
+    platform = community.platform
+    names = {group.name: group.share for group in community.spec.groups if group.share > 0}
+    room = [
+        (chat, names[chat.name])
+        for chat in platform.chats
+        if chat.name in names and not chat.dismissed_at
+        if platform.seats.count("chat", chat.chat_id) < platform.limits.chat_members
+    ]
+    return community.dice.weighted(room, "chat", person.number) if room else None
+
+
+def lead_of(community: Community, person: Person) -> Lead:
+    """What the person wrote into the form; some phones are wrong, some people do not give their WeChat away."""
+    dice, number = community.dice, person.number
+    who = person.who if dice.roll("gives id", number) < 0.75 else ""
+    phone = person.phone
+    if dice.roll("bad phone", number) < 0.04:
+        phone = dice.pick((phone[:-1], "12345678901", "同微信", phone + "0"), "how bad", number)
+    elif dice.roll("written phone", number) < 0.15:
+        phone = dice.pick(
+            (f"{phone[:3]} {phone[3:7]} {phone[7:]}", f"+86{phone}", f"{phone[:3]}-{phone[3:]}"), "written", number
+        )
+    serial = community.platform.number("form")
+    return community.leads.put(Lead(serial, person.name, phone, person.channel, who, community.platform.now()))
+
+
+async def _fill_form(community: Community, person: Person) -> None:
+    await push_lead(community, lead_of(community, person))
+    if community.dice.roll("sends twice", person.number) < SENDS_TWICE:
+        await push_lead(community, lead_of(community, person))
+
+
+async def push_lead(community: Community, lead: Lead) -> None:
+    """Tell the product of a form entry, in the shape of Jinshuju's push (wecom-api §11)."""
+    form = community.spec.form
+    entry = {
+        "token": community.dice.letters(
+            8, "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", "entry", lead.serial
+        ),
+        "serial_number": lead.serial,
+        "field_1": lead.name,
+        "field_2": lead.phone,
+        "x_field_1": lead.channel,
+        "x_field_external": lead.who,
+        "created_at": utc_text(lead.at),
+        "updated_at": utc_text(lead.at),
+    }
+    await community.outside.post_hook(
+        f"/hooks/forms/{form}", {"form": form, "form_name": "进群领券登记", "entry": entry}
+    )
+
+
+async def scan(community: Community, about: dict[str, Any]) -> None:
+    """Scan a group code that was in a message; an ended code shows nothing."""
+    way = community.platform.join_ways.get(about["config"])
+    person = community.people.get(str(about["person"]))
+    if way is not None and person is not None:
+        clients.scan(community.platform, way, person.who)
+
+
+async def unfriend(community: Community, about: dict[str, Any]) -> None:
+    """Delete the helper account."""
+    person = community.people[str(about["person"])]
+    if community.platform.is_friend(community.spec.helper, person.who):
+        clients.end_friendship(community.platform, community.spec.helper, person.who)
+
+
+async def leave(community: Community, about: dict[str, Any]) -> None:
+    """Leave a group; one in four then deletes the helper account too."""
+    person = community.people[str(about["person"])]
+    if f"{about['chat']}/{person.who}" not in community.platform.seats:
+        return
+    clients.leave(community.platform, about["chat"], person.who)
+    community.people.put(replace(person, check_in="", check_in_until=0))
+    if community.dice.roll("unfriend", person.number, about["chat"]) < 0.25:
+        community.plan(community.platform.now() + 90, "unfriend", person=person.number)

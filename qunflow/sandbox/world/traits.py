@@ -1,0 +1,60 @@
+"""What a person is like: fixed for life, drawn from the seed and the person's number alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qunflow.sandbox.dice import Dice
+
+_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧"
+_GIVEN = "雨晨子涵欣怡思远嘉宁若溪文博佳琪晓东丽华建国秀英志强美玲俊杰春梅海燕小芳立新桂兰"
+_NICKNAMES = ("阳台种番茄", "一碗热干面", "不吃香菜", "春风十里", "楼下老王", "橘子汽水", "糖炒栗子", "慢慢来")
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """
+    A person's leanings, 0 to 1 unless said otherwise.
+
+    Args:
+        interest: in what the brand sells. sociable: to speak and answer. diligent: to keep a check-in going.
+        tolerance: messages a day that are borne without annoyance. budget_fen: a usual order.
+        eager: to scan a group's code when a greeting shows one.
+    """
+
+    interest: float
+    sociable: float
+    diligent: float
+    tolerance: float
+    budget_fen: int
+    eager: float
+
+
+def traits_of(dice: Dice, number: int, keen: float = 1.0, *, pulled: bool = False) -> Traits:
+    """The traits of person ``number``; people pulled in by others care less on average."""
+    care = keen * (0.65 if pulled else 1.0)
+    return Traits(
+        interest=_unit(dice.normal(0.45 * care, 0.22, "interest", number)),
+        sociable=_unit(dice.normal(0.32, 0.24, "sociable", number)),
+        diligent=_unit(dice.normal(0.30, 0.26, "diligent", number)),
+        tolerance=max(dice.normal(8.0, 2.5, "tolerance", number), 1.0),
+        budget_fen=max(int(dice.normal(4_500, 1_800, "budget", number)), 900),
+        eager=_unit(dice.normal(0.72, 0.18, "eager", number)),
+    )
+
+
+def name_of(dice: Dice, number: int) -> str:
+    """A display name: mostly a Chinese name, sometimes a nickname."""
+    if dice.roll("nickname", number) < 0.2:
+        return f"{dice.pick(_NICKNAMES, 'nick', number)}{number}"
+    given = "".join(dice.pick(_GIVEN, "given", number, place) for place in range(2))
+    return dice.pick(_SURNAMES, "surname", number) + given
+
+
+def phone_of(dice: Dice, number: int) -> str:
+    """A mainland mobile number of the right shape; unique, as the number is part of it."""
+    return dice.pick(("138", "139", "150", "186", "199"), "phone", number) + f"{10_000_000 + number * 7_919:08d}"[-8:]
+
+
+def _unit(value: float) -> float:
+    return min(max(value, 0.01), 0.99)
