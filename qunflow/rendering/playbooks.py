@@ -4,6 +4,7 @@ Playbooks read from ``playbooks/<name>.yaml``, every mistake told with its line 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import time
 from typing import Annotated, Any
@@ -84,6 +85,11 @@ class PlaybookFile(Part):
     title: Text = Field(title="SOP 名称")
     alone_days: Whole = Field(0, title="独占天数", description="开群后几天里只走这份 SOP(开群仪式)")
     slots: tuple[SlotFile, ...] = Field(min_length=1, title="节点")
+
+
+def playbook_schema_text() -> str:
+    """The JSON Schema of a playbook file."""
+    return json.dumps(PlaybookFile.model_json_schema(), ensure_ascii=False, indent=2) + "\n"
 
 
 def load_playbook(templates: Templates, name: str) -> Playbook:

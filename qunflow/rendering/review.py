@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
@@ -67,15 +67,19 @@ class Tried:
     warnings: tuple[str, ...] = ()
 
 
-def examples(paths: Sequence[Path]) -> dict[str, Any]:
-    """The example value of every variable; a workspace may add its own. Raises: ConfigurationError."""
-    found: dict[str, Any] = {}
+def known_variables(paths: Sequence[Path]) -> dict[str, Variable]:
+    """Every variable copy may use; a workspace may add its own. Raises: ConfigurationError."""
+    found: dict[str, Variable] = {}
     for path in reversed(paths):
         file = path / "variables.yaml"
         if file.is_file():
-            written = checked(Variables, read_yaml(file)).variables
-            found.update({name: variable.example for name, variable in written.items()})
+            found.update(checked(Variables, read_yaml(file)).variables)
     return found
+
+
+def examples(paths: Sequence[Path]) -> dict[str, Any]:
+    """The example value of every variable. Raises: ConfigurationError."""
+    return {name: variable.example for name, variable in known_variables(paths).items()}
 
 
 def review(workspace: Workspace, templates: Templates, today: date, words: Catalogue) -> Iterator[Tried]:
@@ -89,7 +93,8 @@ def review(workspace: Workspace, templates: Templates, today: date, words: Catal
     Raises:
         ConfigurationError: a playbook that cannot be read.
     """
-    trial = _Trial(workspace, templates, today, words, banned_words(templates.paths), examples(templates.paths))
+    known = known_variables(templates.paths)
+    trial = _Trial(workspace, templates, today, words, banned_words(templates.paths), known)
     for community in workspace.communities:
         playbooks = [templates.playbook(name) for name in playbooks_needed(community)]
         shared = {campaign.sop for campaign in community.campaigns} | {community.weekly_activity.sop}
@@ -106,28 +111,35 @@ class _Trial:
     today: date
     words: Catalogue
     banned: Sequence[BannedWord]
-    examples: Mapping[str, Any]
+    known: Mapping[str, Variable]
 
     def of_playbook(self, community: Community, group: Group, playbook: Playbook) -> Iterator[Tried]:
+        campaign = next((campaign for campaign in community.campaigns if campaign.sop == playbook.name), None)
         for slot in playbook.slots:
-            text, mistakes, warnings = self._tried(community, group, slot)
+            filled = slot_variables(self.workspace.brand, community, group, slot, self.today, campaign)
+            text, mistakes, warnings = self._tried(slot, filled)
             hours = _in_quiet_hours(community, slot, self.templates.find(slot.template))
+            warnings += self._unfilled(slot, filled)
             yield Tried(community.key, group.key, playbook.name, slot, text, (*mistakes, *hours), tuple(warnings))
 
-    def _tried(self, community: Community, group: Group, slot: Slot) -> tuple[str, list[Mistake], list[str]]:
-        known = slot_variables(self.workspace.brand, community, group, slot, self.today)
+    def _tried(self, slot: Slot, filled: Mapping[str, Any]) -> tuple[str, list[Mistake], list[str]]:
+        example = {name: variable.example for name, variable in self.known.items()}
         try:
-            text = self.templates.render(slot.template, {**self.examples, **known})
+            text = self.templates.render(slot.template, {**example, **filled})
         except ConfigurationError as error:
             place = error.place or Place(slot.template, 1, 1)
             return "", [Mistake(place, error.problem, error.next_step)], []
         place = Place(str(self.templates.find(slot.template)), 1, 1)
         found = lint(_Words(text), _LINT_OF_WAY.get(slot.way, slot.way), self.banned)
-        told: Mapping[Literal["critical", "warning"], list[str]] = {"critical": [], "warning": []}
-        for finding in found:
-            told[finding.severity].append(finding.text(self.words))
-        mistakes = [Mistake(place, problem, "change the copy and check again") for problem in told["critical"]]
-        return text, mistakes, told["warning"]
+        critical = [finding.text(self.words) for finding in found if finding.severity == "critical"]
+        mistakes = [Mistake(place, problem, "change the copy and check again") for problem in critical]
+        return text, mistakes, [finding.text(self.words) for finding in found if finding.severity == "warning"]
+
+    def _unfilled(self, slot: Slot, filled: Mapping[str, Any]) -> list[str]:
+        """What settings should fill and do not: such a slot would never be sent."""
+        settled = {name for name, variable in self.known.items() if variable.filled_by == "settings"}
+        missing = [name for name in slot.variables if name in settled and name not in filled]
+        return [self.words.text("stages.lint.never_filled", detail=", ".join(missing))] if missing else []
 
 
 def _in_quiet_hours(community: Community, slot: Slot, file: Path) -> Iterator[Mistake]:

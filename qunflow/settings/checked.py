@@ -22,6 +22,30 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _KINDS = {bool: "yes/no", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
 _MOST_SHOWN = 20
+_VALID = {
+    "int_type": "a whole number without quotes, such as 2990",
+    "float_type": "a number without quotes, such as 0.15",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "tuple_type": "a list, one item a line behind a dash",
+    "list_type": "a list, one item a line behind a dash",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+    "model_attributes_type": "keys and values",
+    "date_type": "a day such as 2026-03-05",
+    "date_from_datetime_parsing": "a day such as 2026-03-05",
+    "date_parsing": "a day such as 2026-03-05",
+    "time_type": 'a time of day in quotes, such as "08:30"',
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "too_short": "a list of at least {min_length}",
+    "string_too_short": "a text of at least {min_length} characters",
+    "string_too_long": "a text of at most {max_length} characters",
+}
+_PATTERNS = {
+    "^[a-z0-9]": "small letters, digits, - and _, such as poster-a",
+    "^https?": "an address that starts with https:// or http://",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +89,19 @@ def checked(model: type[Model], document: Document) -> Model:
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
-        mistakes = [_mistake(model, document, details) for details in error.errors(include_url=False)]
-        raise SettingsError(in_order(mistakes)) from None
+        errors = _own(error.errors(include_url=False))
+        raise SettingsError(in_order(_mistake(model, document, details) for details in errors)) from None
 
 
 def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
     """The mistakes as a reader meets them: by line, then by column, each once."""
     return sorted(dict.fromkeys(mistakes), key=lambda mistake: (mistake.place.line, mistake.place.column))
+
+
+def _own(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """The errors without those that only follow from another: a list is "too short" when its item is wrong."""
+    inner = {details["loc"][:length] for details in errors for length in range(len(details["loc"]))}
+    return [details for details in errors if details["type"] != "too_short" or details["loc"] not in inner]
 
 
 def _mistake(model: type[BaseModel], document: Document, details: ErrorDetails) -> Mistake:
@@ -107,14 +137,20 @@ def _below(value: Any, key: str | int) -> Any:
 
 
 def _valid(details: ErrorDetails, found: object) -> str:
-    context = details.get("ctx", {})
-    if details["type"] == "literal_error":
-        return did_you_mean(found, [word.strip("' ") for word in _words(str(context["expected"]))])
-    if details["type"] == "string_type" and isinstance(found, int | float):
-        return f'valid: text; write it in quotes: "{found}"'
-    if details["type"] == "value_error":
-        return str(context["error"])
-    return f"valid: {details['msg'].removeprefix('Input should be ').removeprefix('Value error, ')}"
+    context = {name: str(value) for name, value in details.get("ctx", {}).items()}
+    kind = details["type"]
+    if kind == "literal_error":
+        return did_you_mean(found, [word.strip("' ") for word in _words(context["expected"])])
+    if kind == "string_type" and isinstance(found, bool | int | float):
+        return f'valid: text; write it in quotes: "{str(found).lower()}"'
+    if kind == "value_error":
+        return context["error"]
+    if kind == "string_pattern_mismatch":
+        known = (told for start, told in _PATTERNS.items() if context["pattern"].startswith(start))
+        return f"valid: {next(known, context['pattern'])}"
+    if kind in _VALID:
+        return "valid: " + _VALID[kind].format(**context)
+    return f"valid: {details['msg'].removeprefix('Input should be ')}"
 
 
 def _words(expected: str) -> list[str]:

@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from qunflow.errors import ConfigurationError
+from qunflow.settings.words import did_you_mean
 
 PREFIX = "QUNFLOW_"
 WECOM_HOST = "https://qyapi.weixin.qq.com"
@@ -191,3 +192,13 @@ def _with_defaults(read: Environment) -> Environment:
     if read.history_dir != Path():
         history = read.workspace / read.history_dir.expanduser()
     return read.model_copy(update={"database_url": read.database_url or database, "history_dir": history})
+
+
+def unknown_variables(dotenv: Path) -> tuple[tuple[str, str], ...]:
+    """The QUNFLOW_ names in a ``.env`` that no setting has, each with what was probably meant."""
+    from dotenv import dotenv_values
+
+    valid = [f"{PREFIX}{name.upper()}" for name in Environment.model_fields]
+    names = dotenv_values(dotenv) if dotenv.is_file() else {}
+    unknown = [name for name in names if name.startswith(PREFIX) and name.removesuffix("_FILE") not in valid]
+    return tuple((name, did_you_mean(name, valid)) for name in unknown)
