@@ -103,7 +103,7 @@ def heatmap_svg(
     not_due: str = NOT_DUE,
     corner: str = "",
 ) -> str:
-    """Cohorts below each other, time to the right; the darkest is the highest rate shown, the palest near the lowest."""
+    """Cohorts below each other, time to the right; the darkest is the highest rate shown, the palest the lowest."""
     scale = _scale([cell for row in matrix for cell in row.cells if cell is not None])
     head, height, margin = 24.0, 30.0, 92.0
     step = (WIDTH - margin) / max(len(columns), 1)

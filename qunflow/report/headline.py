@@ -1,4 +1,4 @@
-"""The numbers at the top: members, growth, stay, completion, check-ins, money; each with its trend where there is one."""
+"""The numbers at the top: members, growth, stay, completion, check-ins, money; with a trend where there is one."""
 
 from __future__ import annotations
 

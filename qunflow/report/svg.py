@@ -59,7 +59,8 @@ def text(
     """One line of words, its baseline at ``y``."""
     weight = ' font-weight="600"' if bold else ""
     side = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}" fill="{fill}"{side}{weight}>{escape(words)}</text>'
+    where = f'x="{number(x)}" y="{number(y)}" font-size="{number(size)}"'
+    return f'<text {where} fill="{fill}"{side}{weight}>{escape(words)}</text>'
 
 
 def width_of(words: str, size: float) -> float:

@@ -1,0 +1,75 @@
+"""
+``qunflow web``: serve callbacks, hooks and phone pages.
+
+One process and loopback by default; put a reverse proxy with https in front of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from qunflow.cli.options import WorkspaceOption
+
+if TYPE_CHECKING:
+    from qunflow.runtime import Runtime
+    from qunflow.web.ports import WebPorts
+
+PortOption = Annotated[int, Parameter(help="端口 (port)")]
+HostOption = Annotated[str, Parameter(help="监听地址,默认只在本机 (address to listen on)")]
+
+
+def web(*, workspace: WorkspaceOption = None, port: PortOption = 8790, host: HostOption = "127.0.0.1") -> int:
+    """Serve the callbacks, hooks and pages of a workspace until stopped."""
+    import uvicorn
+
+    from qunflow.runtime import open_runtime
+    from qunflow.web.app import create_app
+
+    runtime = open_runtime(workspace)
+    try:
+        _log_as_json()
+        app = create_app(web_ports(runtime))
+        # Uvicorn's access log would write codes and tokens; the guard writes routes instead.
+        uvicorn.run(app, host=host, port=port, access_log=False, log_config=None, server_header=False)
+    finally:
+        runtime.close()
+    return 0
+
+
+def web_ports(runtime: Runtime) -> WebPorts:
+    """What the web needs of a runtime; callbacks and hooks stay closed until their secrets are there."""
+    from qunflow.connectors.wecom.crypto import CallbackCrypto
+    from qunflow.web.ports import WebPorts
+
+    environment = runtime.environment
+    crypto = None
+    if environment.wecom_callback_token and environment.wecom_callback_aes_key:
+        crypto = CallbackCrypto(
+            token=environment.require("wecom_callback_token"),
+            aes_key=environment.require("wecom_callback_aes_key"),
+            receive_id=environment.require("wecom_corp_id"),
+        )
+    return WebPorts(
+        store=runtime.store,
+        vault=runtime.vault,
+        clock=runtime.clock,
+        workspace=runtime.workspace,
+        language=runtime.language,
+        crypto=crypto,
+        hook_secret=environment.require("hook_secret") if environment.hook_secret else "",
+        web_url=environment.web_url,
+    )
+
+
+def _log_as_json() -> None:
+    from qunflow.web.logs import JsonLines
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for noisy in ("httpx", "httpcore", "aiohttp"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,26 @@
+"""Builds the web application from its ports."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from qunflow.web import callbacks, checkins, hand, health, hooks, links
+from qunflow.web.guard import Guard
+from qunflow.web.guessing import GuessLimit
+from qunflow.web.ports import WebPorts
+from qunflow.web.refusals import answer_errors
+
+ROUTERS = (health.router, callbacks.router, hooks.router, links.router, checkins.router, hand.router)
+
+
+def create_app(ports: WebPorts, *, guesses: GuessLimit | None = None) -> FastAPI:
+    """The application: routes, guard and error answers; it holds no state but the count of wrong guesses."""
+    # No interactive documentation: it loads its scripts from elsewhere.
+    app = FastAPI(title="Qunflow", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.state.ports = ports
+    app.state.guesses = guesses or GuessLimit()
+    for router in ROUTERS:
+        app.include_router(router)
+    answer_errors(app)
+    app.add_middleware(Guard, https=ports.web_url.startswith("https://"))
+    return app

@@ -1,0 +1,104 @@
+"""
+Form and order hooks: signed JSON, kept raw.
+
+A form entry is kept whatever its fields look like, because a form changes under its owner's hands; what is missing is
+found and quarantined by acquisition. An order is money, so its shape is checked here and a wrong one is refused with
+the name of the field.
+
+Source: open.jinshuju.net, form push (read 2026-11-21).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.concurrency import run_in_threadpool
+
+from qunflow.web.bodies import json_object, read_body
+from qunflow.web.keeping import keep
+from qunflow.web.ports import ports_of
+from qunflow.web.refusals import Refusal
+from qunflow.web.signatures import require_signature
+
+MAX_FEN = 10**12
+
+router = APIRouter()
+
+Fen = Annotated[int, Field(strict=True, ge=0, le=MAX_FEN)]
+Short = Annotated[str, Field(max_length=64)]
+
+
+class OrderHook(BaseModel):
+    """A paid or refunded order; money in fen, ``refunded_fen`` is everything refunded so far, absent for all."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    order_no: Annotated[str, Field(min_length=1, max_length=64)]
+    status: Literal["paid", "refunded"]
+    amount_fen: Fen
+    paid_at: AwareDatetime
+    refunded_fen: Fen | None = None
+    external_userid: Short = ""
+    phone: Short = ""
+    link_code: Short = ""
+    coupon: Short = ""
+
+    @model_validator(mode="after")
+    def money_adds_up(self) -> OrderHook:
+        """More cannot come back than was paid."""
+        if (self.refunded_fen or 0) > self.amount_fen:
+            raise ValueError("refunded_fen is more than amount_fen")
+        return self
+
+    @property
+    def key(self) -> str:
+        """The same for a repetition; a further part refund is news."""
+        if self.status == "paid":
+            return f"{self.order_no}/paid"
+        return f"{self.order_no}/refunded/{'all' if self.refunded_fen is None else self.refunded_fen}"
+
+
+@router.post("/hooks/forms/{form}")
+async def receive_entry(request: Request, form: str) -> Response:
+    """Keep an entry of a form of the workspace."""
+    body = await read_body(request)
+    require_signature(request, body)
+    if form not in {known.form for known in ports_of(request).workspace.forms}:
+        raise Refusal(404, "unknown_form")
+    entry = json_object(body)
+    return await _kept(request, "form", f"{form}/{_serial(entry, body)}", entry | {"form": form})
+
+
+@router.post("/hooks/orders")
+async def receive_order(request: Request) -> Response:
+    """Keep an order."""
+    body = await read_body(request)
+    require_signature(request, body)
+    order = _order(json_object(body))
+    return await _kept(request, "order", order.key, order.model_dump(mode="json", exclude_none=True))
+
+
+async def _kept(request: Request, source: str, key: str, body: dict[str, Any]) -> Response:
+    new = await run_in_threadpool(keep, ports_of(request), source, key, body)
+    return JSONResponse({"state": "kept" if new else "known"})
+
+
+def _serial(entry: dict[str, Any], body: bytes) -> str:
+    inside = entry.get("entry")
+    number = inside.get("serial_number") if isinstance(inside, dict) else None
+    if isinstance(number, int | str) and not isinstance(number, bool) and str(number).strip():
+        return str(number)
+    # Without its number an entry cannot be told from another one but by what it says.
+    return "sha256:" + hashlib.sha256(body).hexdigest()
+
+
+def _order(body: dict[str, Any]) -> OrderHook:
+    try:
+        return OrderHook.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise Refusal(422, "bad_order", field=str(first["loc"][0]) if first["loc"] else "refunded_fen") from error

@@ -1,0 +1,52 @@
+"""What the web needs from the house, handed in by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fastapi import Request
+
+from qunflow.clock import Clock
+from qunflow.connectors.wecom.crypto import CallbackCrypto
+from qunflow.settings.workspace import Workspace
+from qunflow.store.engine import Store
+from qunflow.store.vault import Vault
+
+
+class Words(Protocol):
+    """A language catalogue: texts by key."""
+
+    @property
+    def lang(self) -> str:
+        """``zh`` or ``en``."""
+
+    def text(self, key: str, **values: object) -> str:
+        """The text of a key with its blanks filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebPorts:
+    """
+    The parts of one workspace that the web touches.
+
+    Args:
+        crypto: opens WeCom callbacks; ``None`` while no callback is set up.
+        hook_secret: the key form and order hooks are signed with; empty while there is none.
+        web_url: the public address; with https the browser is told to stay there.
+    """
+
+    store: Store
+    vault: Vault
+    clock: Clock
+    workspace: Workspace
+    language: Words
+    crypto: CallbackCrypto | None = field(repr=False, default=None)
+    hook_secret: str = field(repr=False, default="")
+    web_url: str = ""
+
+
+def ports_of(request: Request) -> WebPorts:
+    """The ports of the application a request belongs to."""
+    ports: WebPorts = request.app.state.ports
+    return ports
