@@ -123,8 +123,9 @@ def current(
     query = select(figures).where(figures.c.community == community)
     for column, wanted in ((figures.c.stage, stage), (figures.c.as_of, as_of), (figures.c.name, name)):
         query = query if wanted is None else query.where(column == wanted)
-    order = (figures.c.stage, figures.c.name, figures.c.as_of, figures.c.dimensions)
-    return [_figure(row) for row in conn.execute(_held(query, known_at).order_by(*order))]
+    found = (_figure(row) for row in conn.execute(_held(query, known_at)))
+    # Ordered here, because databases do not agree on the order of texts.
+    return sorted(found, key=lambda one: (one.stage, one.name, one.as_of, sorted(one.dimensions.items())))
 
 
 def revisions(conn: Connection, community: str, name: str, as_of: date) -> list[Revision]:

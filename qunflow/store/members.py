@@ -113,7 +113,7 @@ def groups_of(conn: Connection, community: str) -> list[GroupRow]:
     query = select(*(groups.c[name] for name in GroupRow.__slots__)).where(
         groups.c.community == community, groups.c.dissolved_at.is_(None)
     )
-    return [GroupRow(*row) for row in conn.execute(query.order_by(groups.c.group_key))]
+    return sorted((GroupRow(*row) for row in conn.execute(query)), key=lambda group: group.group_key)
 
 
 def group_ids_of_chats(conn: Connection, chat_ids: Iterable[str]) -> dict[str, int]:

@@ -67,7 +67,7 @@ class Vault:
         if missing := [value for value in wanted if value not in found]:
             self._create(conn, kind, missing, at)
             found |= self.known_persons(conn, kind, missing)
-        return found
+        return {value: found[value] for value in wanted}
 
     def known_persons(self, conn: Connection, kind: str, values: Iterable[str]) -> dict[str, int]:
         """The numbers of those among ``values`` who are known already."""
@@ -161,7 +161,9 @@ class Vault:
         conn.execute(delete(person_fields).where(person_fields.c.person_id == person_id))
         conn.execute(delete(identities).where(identities.c.person_id == person_id))
         conn.execute(delete(person_keys).where(person_keys.c.person_id == person_id))
-        conn.execute(update(persons).where(persons.c.person_id == person_id).values(erased_at=at))
+        conn.execute(
+            update(persons).where(persons.c.person_id == person_id, persons.c.erased_at.is_(None)).values(erased_at=at)
+        )
         empty_raw_rows(conn, self.open_bytes, person_id, traces)
 
     def _traces(self, conn: Connection, person_id: int) -> list[str]:
