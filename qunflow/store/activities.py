@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, func, select, update
 
 from qunflow.store.rows import chunks, insert_ignore
-from qunflow.store.tables import activities, checkins, ledger_entries
+from qunflow.store.tables import activities, checkins, ledger_entries, ledger_postings
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,19 @@ def set_awarded(conn: Connection, activity_id: int, at: datetime) -> None:
     conn.execute(settled.values(awarded_at=at))
 
 
-def booked_keys(conn: Connection, prefix: str) -> set[str]:
-    """The event keys in the ledger that begin with ``prefix``."""
-    query = select(ledger_entries.c.event_key).where(ledger_entries.c.event_key.startswith(prefix, autoescape=True))
-    return set(conn.execute(query).scalars())
+def points_booked(conn: Connection, key_prefix: str) -> dict[int, int]:
+    """Points booked for each person under event keys that begin with ``key_prefix``."""
+    query = (
+        select(ledger_postings.c.person_id, func.sum(ledger_postings.c.amount))
+        .join(ledger_entries, ledger_entries.c.entry_id == ledger_postings.c.entry_id)
+        .where(
+            ledger_entries.c.event_key.startswith(key_prefix, autoescape=True),
+            ledger_entries.c.unit == "points",
+            ledger_postings.c.person_id.is_not(None),
+        )
+        .group_by(ledger_postings.c.person_id)
+    )
+    return {row[0]: int(row[1]) for row in conn.execute(query)}
 
 
 def _activities() -> Select[Any]:

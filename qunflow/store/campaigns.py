@@ -54,6 +54,7 @@ class Delivered:
 
     campaign: str
     slot_key: str
+    local_day: date
     group_id: int
     delivered_at: datetime
     reply_count: int | None
@@ -118,10 +119,15 @@ def buyers_of(conn: Connection, campaign_id: int) -> list[BuyerRow]:
     return [BuyerRow(row.person_id, row.score, tuple(row.reasons), row.tier) for row in conn.execute(query)]
 
 
-def delivered_messages(conn: Connection, community: str, *, slots: Iterable[str] = ()) -> list[Delivered]:
-    """What campaigns really brought into groups, oldest first; only the given slot keys when there are any."""
+def delivered_messages(conn: Connection, community: str) -> list[Delivered]:
+    """What campaigns really brought into groups, oldest first."""
     query = select(
-        targets.c.campaign, targets.c.slot_key, targets.c.target_ref, targets.c.outcome_at, targets.c.reply_count
+        targets.c.campaign,
+        targets.c.slot_key,
+        targets.c.local_day,
+        targets.c.target_ref,
+        targets.c.outcome_at,
+        targets.c.reply_count,
     ).where(
         targets.c.community == community,
         targets.c.stage == "conversion",
@@ -130,8 +136,6 @@ def delivered_messages(conn: Connection, community: str, *, slots: Iterable[str]
         targets.c.outcome == "delivered",
         targets.c.outcome_at.is_not(None),
     )
-    if wanted := list(slots):
-        query = query.where(targets.c.slot_key.in_(wanted))
     return [Delivered(*row) for row in conn.execute(query.order_by(targets.c.outcome_at, targets.c.target_id))]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from qunflow.store.rows import chunks, insert_ignore, upsert
+from qunflow.store.rows import chunks, upsert
 from qunflow.store.tables import coupons, orders, short_links
 
 SOURCE = "inbox:order"
@@ -50,15 +50,13 @@ class LinkRow:
 
 @dataclass(frozen=True, slots=True)
 class CouponRow:
-    """A coupon code: ``event_key`` says what it was given for, once."""
+    """A coupon code; ``event_key`` says what it was given for, once."""
 
     code: str
     offer_key: str
     community: str
     person_id: int | None
     event_key: str
-    issued_at: datetime
-    expires_at: datetime
 
 
 def known_orders(conn: Connection, numbers: Iterable[str], source: str = SOURCE) -> dict[str, OrderRow]:
@@ -100,11 +98,18 @@ def coupons_by_code(conn: Connection, codes: Iterable[str]) -> dict[str, CouponR
     return found
 
 
-def issue_coupon(conn: Connection, coupon: CouponRow) -> str:
-    """Issue a coupon; an event that has one already keeps it. Returns the code that counts."""
-    insert_ignore(conn, coupons, [{name: getattr(coupon, name) for name in CouponRow.__slots__}])
-    query = select(coupons.c.code).where(coupons.c.event_key == coupon.event_key)
-    return str(conn.execute(query).scalar_one())
+def unattributed(conn: Connection, community: str, paid_since: datetime) -> list[OrderRow]:
+    """Orders of a community that belong to no campaign yet, paid at or after an instant."""
+    query = _orders().where(orders.c.community == community, orders.c.campaign == "", orders.c.paid_at >= paid_since)
+    return [OrderRow(*row) for row in conn.execute(query.order_by(orders.c.paid_at, orders.c.source_key))]
+
+
+def link_slots(conn: Connection, community: str, campaign: str) -> set[tuple[str, int]]:
+    """The slots and groups (slot key, group id) for which a campaign has short links."""
+    query = select(short_links.c.slot_key, short_links.c.group_id).where(
+        short_links.c.community == community, short_links.c.campaign == campaign, short_links.c.group_id.is_not(None)
+    )
+    return {(row.slot_key, row.group_id) for row in conn.execute(query)}
 
 
 def _orders() -> Select[Any]:

@@ -1,7 +1,8 @@
 """
-Who earned what when the week is decided: so many days in a row give points, or a prize as long as there is stock.
+Who earned what: so many days in a row give points, or a prize as long as there is stock.
 
-Who comes first when a prize runs short is decided by who finished first, then by a lot that anybody can redraw.
+Points cannot run out and are given as soon as they are earned; a prize waits until the week is decided, because who
+comes first when it runs short (who finished first, then a lot that anybody can redraw) is known only then.
 Leaves booking to ``points`` and the ledger.
 """
 
@@ -73,6 +74,11 @@ def settle(
         given: ``(streak_days, person_id)`` of what was given before.
     """
     return tuple(award for rule in rules for award in _settle_rule(checkins, rule, salt, left, set(given)))
+
+
+def rules_due(rules: Iterable[AwardRule], decided: bool) -> tuple[AwardRule, ...]:
+    """The rules by which something may be given now: all once the week is decided, before only those for points."""
+    return tuple(rule for rule in rules if decided or not rule.prize)
 
 
 def bookings(awards: Iterable[Award], community: str, activity: str) -> list[Booking]:

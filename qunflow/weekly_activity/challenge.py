@@ -60,10 +60,10 @@ def is_opening_day(day: date) -> bool:
 
 
 def results_at(challenge: Challenge, zone: ZoneInfo) -> datetime:
-    """The instant (UTC) from which the week's awards can be settled: Sunday 20:00 in the community's zone."""
+    """The instant (UTC) from which the week's prizes can be settled: Sunday 20:00 in the community's zone."""
     return instant_of(challenge.closes_on, RESULTS_AT, zone)
 
 
 def is_decided(challenge: Challenge, now: datetime, zone: ZoneInfo) -> bool:
-    """Whether the awards of a week may be settled at this instant."""
+    """Whether the prizes of a week may be settled at this instant."""
     return now >= results_at(challenge, zone)

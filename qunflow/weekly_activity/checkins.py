@@ -114,3 +114,27 @@ def sort_arrivals(
 
 def _earliest_first(arrival: Arrival) -> tuple[float, int]:
     return (arrival.at.timestamp() if arrival.at else 0.0, arrival.inbox_id)
+
+
+def tap_rows(arrivals: Iterable[Arrival], told: Sorted, weeks: Mapping[str, Challenge]) -> list[dict[str, int | str]]:
+    """
+    Every tap as a row for the input check: what it is, or why it is none.
+
+    Columns: ``inbox_id``, ``person_id`` (0 unknown), ``week_day`` (1 to 7, 0 unknown), ``mark`` (one a check-in),
+    ``reason`` ("" counts).
+    """
+    counted = {one.inbox_id: one for one in told.checkins}
+    reasons = {one.inbox_id: one.reason for one in told.refused} | dict.fromkeys(told.repeats, "repeat")
+    rows: list[dict[str, int | str]] = []
+    for arrival in arrivals:
+        checkin = counted.get(arrival.inbox_id)
+        rows.append(
+            {
+                "inbox_id": arrival.inbox_id,
+                "person_id": arrival.person_id or 0,
+                "week_day": weeks[checkin.code].day_number(checkin.day) if checkin else 0,
+                "mark": f"{checkin.code}/{checkin.person_id}/{checkin.day}" if checkin else f"tap/{arrival.inbox_id}",
+                "reason": reasons.get(arrival.inbox_id, ""),
+            }
+        )
+    return rows

@@ -29,6 +29,10 @@ class WeekNumbers:
         """Check-ins on ``as_of``: one a person."""
         return self.by_day.get(self.as_of, 0)
 
+    def people_with(self, days: int) -> int:
+        """People whose best run is at least so many days."""
+        return sum(people for longest, people in self.people_by_longest.items() if longest >= days)
+
     @property
     def rate(self) -> float | None:
         """Check-ins on ``as_of`` ÷ enrolled, or None while nobody is enrolled."""

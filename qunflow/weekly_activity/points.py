@@ -21,6 +21,7 @@ class Booking:
     """
 
     event_key: str
+    community: str
     unit: str
     reason: str
     postings: Mapping[str, int]
@@ -47,7 +48,7 @@ def _supply_account(community: str, activity: str, streak_days: int) -> str:
 
 
 def _prize_account(community: str, activity: str, streak_days: int, person_id: int) -> str:
-    return f"prize:{community}:{activity}:{streak_days}:person:{person_id}"
+    return f"{prize_prefix(community, activity, streak_days)}{person_id}"
 
 
 def grant_points(event_key: str, reason: str, community: str, person_id: int, points: int) -> Booking:
@@ -58,9 +59,24 @@ def grant_points(event_key: str, reason: str, community: str, person_id: int, po
     )
 
 
+def checkin_prefix(community: str, activity: str) -> str:
+    """How the event keys of a week's check-ins begin."""
+    return f"checkin:{community}:{activity}:"
+
+
+def award_prefix(community: str, activity: str) -> str:
+    """How the event keys of a week's awards begin."""
+    return f"award:{community}:{activity}:"
+
+
+def prize_prefix(community: str, activity: str, streak_days: int) -> str:
+    """How the accounts begin that hold the pieces of one prize in people's hands."""
+    return f"prize:{community}:{activity}:{streak_days}:person:"
+
+
 def checkin_key(community: str, activity: str, person_id: int, day: date) -> str:
     """The one key under which the points of a person's check-in of a local day can be booked."""
-    return f"checkin:{community}:{activity}:{person_id}:{day.isoformat()}"
+    return f"{checkin_prefix(community, activity)}{person_id}:{day.isoformat()}"
 
 
 def checkin_points(community: str, activity: str, person_id: int, day: date, points: int) -> Booking:
@@ -75,7 +91,7 @@ def award_points(community: str, activity: str, streak_days: int, person_id: int
 
 def award_key(community: str, activity: str, streak_days: int, person_id: int) -> str:
     """The one key under which an award of a week can be booked for a person."""
-    return f"award:{community}:{activity}:{streak_days}:{person_id}"
+    return f"{award_prefix(community, activity)}{streak_days}:{person_id}"
 
 
 def stock_prize(community: str, activity: str, streak_days: int, quantity: int) -> Booking:
@@ -83,7 +99,7 @@ def stock_prize(community: str, activity: str, streak_days: int, quantity: int) 
     stock = stock_account(community, activity, streak_days)
     supply = _supply_account(community, activity, streak_days)
     key = f"stock:{community}:{activity}:{streak_days}"
-    return Booking(key, "prize", "stock", {stock: quantity, supply: -quantity})
+    return Booking(key, community, "prize", "stock", {stock: quantity, supply: -quantity})
 
 
 def hand_over_prize(community: str, activity: str, streak_days: int, person_id: int) -> Booking:
@@ -91,4 +107,4 @@ def hand_over_prize(community: str, activity: str, streak_days: int, person_id: 
     stock = stock_account(community, activity, streak_days)
     theirs = _prize_account(community, activity, streak_days, person_id)
     key = award_key(community, activity, streak_days, person_id)
-    return Booking(key, "prize", "award", {theirs: 1, stock: -1}, {theirs: person_id})
+    return Booking(key, community, "prize", "award", {theirs: 1, stock: -1}, {theirs: person_id})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qunflow.experiments.shares import stable_lot
-from qunflow.weekly_activity.awards import Award, AwardRule, bookings, queue, reached_at, settle
+from qunflow.weekly_activity.awards import Award, AwardRule, bookings, queue, reached_at, rules_due, settle
 from qunflow.weekly_activity.checkins import Checkin
 
 MONDAY = date(2026, 3, 2)
@@ -48,6 +48,12 @@ def test_a_tie_is_broken_by_a_lot_anybody_can_redraw() -> None:
 
     assert order == sorted(range(20), key=lambda person: stable_lot("week", person))
     assert order != list(range(20))
+
+
+def test_points_do_not_wait_and_prizes_do() -> None:
+    """Before the week is decided only points are given: who is first in line for a prize may still change."""
+    assert rules_due([THREE_DAYS, ALL_WEEK], decided=False) == (THREE_DAYS,)
+    assert rules_due([THREE_DAYS, ALL_WEEK], decided=True) == (THREE_DAYS, ALL_WEEK)
 
 
 def test_what_was_given_is_not_given_again() -> None:

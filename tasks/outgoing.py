@@ -1,0 +1,147 @@
+"""
+From a playbook's slots to messages in the outbox: which slots a stage has today, whose they are, and sending them.
+
+What a message says is filled in by each stage; whether it may leave is decided in ``qunflow.delivery``. Nothing here
+sends by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any, cast
+
+from prefect.artifacts import create_table_artifact
+from prefect.context import FlowRunContext
+from sqlalchemy import Connection
+
+from qunflow.clock import instant_of
+from qunflow.community.calendar import Occurrence, group_day, playbooks_needed
+from qunflow.community.playbook import Slot
+from qunflow.community.wording import missing_variables, slot_variables
+from qunflow.delivery import outbox
+from qunflow.delivery.model import Content, Planned, Way
+from qunflow.delivery.sender import drain
+from qunflow.rendering import lint
+from qunflow.rendering.lint import banned_words
+from qunflow.runtime.stage import StageRun
+from qunflow.settings.workspace import Group
+from qunflow.store import members
+
+GroupSlot = tuple[Group, int, Occurrence]
+
+
+def slots_of_stage(run: StageRun) -> list[GroupSlot]:
+    """Today's slots of the run's stage: group, its number in the store, and the slot with its playbook."""
+    here, community = run.runtime, run.community
+    numbers = here.store.write(partial(members.sync_groups, workspace=here.workspace))
+    playbooks = {name: here.templates.playbook(name) for name in playbooks_needed(community)}
+    return [
+        (group, numbers[community.key, group.key], occurrence)
+        for group in community.groups_on(run.day)
+        for occurrence in group_day(community, group, playbooks, run.day)
+        if occurrence.slot.stage == run.stage
+    ]
+
+
+def slot_name(occurrence: Occurrence) -> str:
+    """What a slot is called in the outbox: its campaign or playbook, and its key."""
+    return f"{occurrence.campaign.key if occurrence.campaign else occurrence.playbook}/{occurrence.slot.key}"
+
+
+def wording(run: StageRun, group: Group, occurrence: Occurrence, live: Mapping[str, Any], template: str = "") -> str:
+    """The finished text of a slot, or "" when something it needs is not known (缺一个就不发)."""
+    slot, here = occurrence.slot, run.runtime
+    settled = slot_variables(here.workspace.brand, run.community, group, slot, run.day, occurrence.campaign)
+    known = {name: value for name, value in {**settled, **live}.items() if name in slot.variables}
+    return "" if missing_variables(slot, known) else here.templates.render(template or slot.template, known)
+
+
+def message(run: StageRun, group: Group, group_id: int, occurrence: Occurrence, text: str) -> Planned:
+    """A slot of a group as a message: an internal one goes to the admin, any other into the group."""
+    slot = occurrence.slot
+    internal = slot.way == "internal"
+    return Planned(
+        community=run.community.key,
+        stage=run.stage,
+        campaign=occurrence.campaign.key if occurrence.campaign else "",
+        # Staff notices have no group to tell them apart by.
+        slot_key=f"{slot_name(occurrence)}/{group.key}" if internal else slot_name(occurrence),
+        day=run.day,
+        way="staff_notice" if internal else cast("Way", slot.way),
+        sender_userid=sender_of(group, slot),
+        target_kind="staff" if internal else "chat",
+        target_ref=0 if internal else group_id,
+        content=Content(text),
+        due_at=instant_of(run.day, slot.at, run.zone) - timedelta(minutes=slot.lead_minutes),
+        not_after=instant_of(run.day, slot.not_after, run.zone),
+        marketing=slot.marketing and not internal,
+        catch_up=slot.catch_up,
+    )
+
+
+def sender_of(group: Group, slot: Slot) -> str:
+    """Who speaks: the owner confirms mass tasks, since they go out in his name."""
+    return group.owner if slot.way == "mass_task" or slot.speaker == "owner" else group.admin
+
+
+def send(run: StageRun, planned: Sequence[Planned], approved_by: str) -> dict[str, int]:
+    """
+    Plan, check and approve messages, and send what is due; a second time changes nothing.
+
+    Raises:
+        TransientError: the platform could not be used; what is approved stays in the outbox.
+    """
+    queued = run.runtime.store.write(partial(_queue, run=run, planned=planned, by=approved_by or f"flow:{run.stage}"))
+    report = drain(run.runtime.ports, now=run.runtime.clock.now())
+    report.raise_for_problem()
+    return {**queued, "sent": report.sent, "unknown": report.unknown}
+
+
+def _queue(conn: Connection, *, run: StageRun, planned: Sequence[Planned], by: str) -> dict[str, int]:
+    report = outbox.plan(conn, planned, run.now)
+    findings = _findings(run, outbox.board(conn, run.community.key, run.day), set(report.ids))
+    _, refused = outbox.check(conn, report.ids, findings)
+    approved = outbox.approve(conn, report.ids, by=by, at=run.now)
+    return {"planned": report.added, "unchanged": report.unchanged, "approved": approved, "refused": refused}
+
+
+def _findings(run: StageRun, board: Iterable[Mapping[str, Any]], ids: set[int]) -> dict[int, str]:
+    """Target id → what the copy check refuses it for."""
+    words = run.runtime.language
+    banned = banned_words(run.runtime.templates.paths)
+    found: dict[int, str] = {}
+    for row in board:
+        if row["target_id"] not in ids or row["state"] != "planned":
+            continue
+        bad = [one for one in lint(Content(row["text"]), row["way"], banned) if one.severity == "critical"]
+        if bad:
+            found[row["target_id"]] = "; ".join(one.text(words) for one in bad)
+    return found
+
+
+def preview(run: StageRun, planned: Sequence[Planned]) -> None:
+    """Show what would be sent as a table in the Prefect UI; outside a run there is no UI to show it in."""
+    if FlowRunContext.get() is None:
+        return
+    names = _group_names(run)
+    rows = [_preview_row(run, one, names) for one in sorted(planned, key=lambda one: (one.due_at, one.slot_key))]
+    key = f"preview-{run.stage}".replace("_", "-")
+    create_table_artifact(rows, key=key, description=run.runtime.language.text("weekly_activity.preview"))
+
+
+def _group_names(run: StageRun) -> dict[int, str]:
+    with run.runtime.store.reading() as conn:
+        return {row.group_id: row.name for row in members.groups_of(conn, run.community.key)}
+
+
+def _preview_row(run: StageRun, one: Planned, names: Mapping[int, str]) -> dict[str, str]:
+    words = run.runtime.language
+    return {
+        words.text("weekly_activity.preview_at"): f"{one.due_at.astimezone(run.zone):%H:%M}",
+        words.text("weekly_activity.preview_slot"): one.slot_key,
+        words.text("weekly_activity.preview_group"): names.get(one.target_ref, "") if one.target_kind == "chat" else "",
+        words.text("weekly_activity.preview_way"): words.text(f"weekly_activity.way_{one.way}"),
+        words.text("weekly_activity.preview_text"): one.content.text,
+    }
