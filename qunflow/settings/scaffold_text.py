@@ -21,23 +21,24 @@ DEMO_WORLD: Mapping[str, Any] = {
         },
         {
             "chat_id": "wrDemoBenefit02",
-            "name": "小满邻里·春熙路2群",
+            "name": "小满邻里·玉林2群",
             "kind": "benefit_group",
-            "owner": "owner_zhou",
-            "admin": "admin_lin",
+            "owner": "owner_he",
+            "admin": "admin_tang",
         },
         {
             "chat_id": "wrDemoMember01",
-            "name": "小满老友会员群",
+            "name": "小满老友会",
             "kind": "member_group",
-            "owner": "owner_he",
-            "admin": "admin_su",
+            "owner": "owner_shen",
+            "admin": "admin_lin",
         },
     ],
     "channels": [
-        {"key": "poster-a", "name": "电梯海报", "cost_fen": 80000},
-        {"key": "store-qr", "name": "门店台卡", "cost_fen": 20000},
-        {"key": "friend", "name": "老客转介绍", "cost_fen": 30000},
+        {"key": "poster-a", "name": "电梯海报", "cost_fen": 80_000},
+        {"key": "store-b", "name": "门店收银台", "cost_fen": 30_000},
+        {"key": "article-c", "name": "公众号文章", "cost_fen": 50_000},
+        {"key": "fission-d", "name": "老客带新", "cost_fen": 20_000},
     ],
 }
 
