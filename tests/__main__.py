@@ -46,7 +46,10 @@ def main(arguments: list[str]) -> int:
     selection = ["-m", "soak"] if "--soak" in arguments else []
     steps["pytest"] = pytest_command([*selection, *rest])
     results = [run(name, command, environment) for name, command in steps.items()]
-    print("── " + " · ".join(f"{name} {'ok' if code == 0 else 'FAILED'} {seconds:.0f} s" for name, code, seconds in results))
+    print(
+        "── "
+        + " · ".join(f"{name} {'ok' if code == 0 else 'FAILED'} {seconds:.0f} s" for name, code, seconds in results)
+    )
     return max(code for _, code, _ in results)
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from flows.commands import living, prepare
 from flows.commands import season as seasons
 from flows.commands.season import Season
-from flows.commands.services import Running, free_port, stop
+from flows.commands.services import free_port, stop
 from qunflow.language import Catalogue, catalogue
 from qunflow.runtime.stage import StageOutcome
 
@@ -115,7 +115,10 @@ def _show(outcomes: Sequence[StageOutcome], report: Path, prefect_url: str, word
 
 def _row(stage: str, of_stage: Sequence[StageOutcome], words: Catalogue) -> tuple[str, ...]:
     done = [one.summary for one in of_stage if not one.problem]
-    total = {name: sum(summary[name] for summary in done) for name in ("rows_in", "rows_out", "checks_passed", "checks_total")}
+    total = {
+        name: sum(summary[name] for summary in done)
+        for name in ("rows_in", "rows_out", "checks_passed", "checks_total")
+    }
     mark = "✔" if len(done) == len(of_stage) else "✖"
     return (
         f"{mark} {words.text(f'stages.{stage}')}",

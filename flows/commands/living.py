@@ -40,13 +40,16 @@ def without_heartbeats() -> Iterator[None]:
 def live_day(season: Season, day: date, told: Callable[[str], None]) -> list[StageOutcome]:
     """Live one day: the chain in the morning, the sender at every step, the roster at night."""
     from qunflow import runtime
-    from qunflow.delivery import resident
+    from qunflow.delivery.resident import tick
+    from qunflow.runtime.greetings import welcome_composer
 
+    here = runtime.current()
+    compose = welcome_composer(here)
     seasons.advance(season, instant_of(day, seasons.MORNING, seasons.ZONE))
     outcomes = run_stages(day, told)
     for moment in seasons.moments(day):
         seasons.advance(season, moment)
-        resident.tick(runtime.current().ports, moment)
+        tick(here.ports, now=moment, compose=compose)
     seasons.advance(season, instant_of(day, seasons.NIGHT, seasons.ZONE))
     return outcomes
 

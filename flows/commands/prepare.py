@@ -5,6 +5,7 @@ What a season needs before its first day: services up, a workspace that suits th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from flows.commands import season as seasons
 from flows.commands.season import Season
@@ -15,9 +16,8 @@ Told = Callable[[str], None]
 
 EVENTS = "exports/events.csv"
 LEADS = "leads/form-export.csv"
-# The columns of the old tool's export, and what its words mean here.
-MAPPING = {"actor": "成员ID", "event": "事件", "at": "时间", "group": "群ID", "amount": "金额"}
-KINDS = {"入群": "join", "退群": "leave", "发言": "message", "打卡": "checkin", "点击": "click", "下单": "order"}
+# What the columns of the old tool's export are.
+COLUMNS = "actor=成员ID,event=事件,at=时间,group=群ID,amount=金额"
 
 
 def workspace(season: Season, told: Told) -> None:
@@ -50,13 +50,23 @@ def _make_database(season: Season) -> None:
 
 
 def _import_past(season: Season) -> None:
-    """The export of the tool the brand used before, brought in as any user would."""
+    """The old tool's export, brought in as any user would; the form's export is left for its stage to find."""
     from qunflow import runtime
-    from qunflow.store import members
+    from qunflow.store.importing.events import EventFile, import_events
+    from qunflow.store.importing.mapping import parse_kinds, parse_map
+    from qunflow.store.members import sync_groups
 
     here = runtime.current()
-    here.store.write(lambda conn: members.sync_groups(conn, here.workspace))
-    for path, source in ((EVENTS, "events.csv"), (LEADS, "leads.csv")):
-        target = season.folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(seasons.ask(season, f"/_sandbox/export/{source}"))
+    here.store.write(lambda conn: sync_groups(conn, here.workspace))
+    _fetch(season, "leads.csv", LEADS)
+    events = EventFile(
+        _fetch(season, "events.csv", EVENTS), parse_map(COLUMNS), parse_kinds(""), seasons.ZONE, "external_userid"
+    )
+    import_events(here.store, here.vault, here.history, events, here.workspace.communities[0], here.clock.now())
+
+
+def _fetch(season: Season, name: str, path: str) -> Path:
+    target = season.folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(seasons.ask(season, f"/_sandbox/export/{name}"))
+    return target

@@ -11,7 +11,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +25,7 @@ from qunflow.errors import BadInput, ChannelUnavailable
 ZONE = ZoneInfo("Asia/Shanghai")
 # A fixed calendar, so that a seed gives the same figures whenever it is run.
 FIRST_DAY = date(2026, 3, 2)
+PAST = timedelta(days=60)
 MORNING = time(7, 30)
 # The working day of the resident sender, in steps short enough that no slot passes unseen.
 STEPS = tuple(time(8 + half // 2, 30 * (half % 2)) for half in range(27))
@@ -100,7 +101,7 @@ def sandbox_service(season: Season, credentials: Mapping[str, str]) -> Service:
             "--port", str(season.sandbox_port),
             "--seed", str(season.seed),
             "--db", str(season.folder / "sandbox.sqlite3"),
-            "--start", datetime.combine(FIRST_DAY, time.min, ZONE).isoformat(),
+            "--start", datetime.combine(FIRST_DAY - PAST, time.min, ZONE).isoformat(),
             "--callback-url", f"{season.web_url}/wecom/callback",
             "--hook-url", season.web_url,
         ),
@@ -137,7 +138,9 @@ def ask(season: Season, path: str) -> Any:
 def advance(season: Season, to: datetime) -> None:
     """Let the simulated community live until an instant; its callbacks and hooks have arrived when this returns."""
     body = {"advance_to": to.isoformat()}
-    _answer(lambda: httpx.post(f"{season.sandbox_url}/_sandbox/clock", json=body, timeout=300, trust_env=False), "clock")
+    _answer(
+        lambda: httpx.post(f"{season.sandbox_url}/_sandbox/clock", json=body, timeout=300, trust_env=False), "clock"
+    )
 
 
 def _answer(call: Callable[[], httpx.Response], what: str) -> Any:

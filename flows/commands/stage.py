@@ -79,7 +79,11 @@ def _run(name: str, form: Mapping[str, Any]) -> dict[str, Any]:
     result = state.result(raise_on_failure=False)
     if isinstance(result, dict):
         return result
-    raise result if isinstance(result, QunflowError) else BadInput(f"{name}: {state.name}: {result!r}", "read the run's log")
+    raise (
+        result
+        if isinstance(result, QunflowError)
+        else BadInput(f"{name}: {state.name}: {result!r}", "read the run's log")
+    )
 
 
 def _flow(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:

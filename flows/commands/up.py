@@ -51,7 +51,9 @@ def up(workspace: Path | None) -> int:
         stop(RUN, NAMES)
         raise
     web = load_environment(folder).web_url
-    console.print(words.text("up.ready", prefect=PREFECT_URL, web=web, folder=folder, logs=RUN / "logs"), soft_wrap=True)
+    console.print(
+        words.text("up.ready", prefect=PREFECT_URL, web=web, folder=folder, logs=RUN / "logs"), soft_wrap=True
+    )
     return 0
 
 
@@ -108,7 +110,12 @@ def _services(folder: Path, environment: Environment) -> list[Service]:
             health_url=f"{environment.web_url}/healthz",
         ),
         Service("sender", program("qunflow", "deliver", "-w", str(folder))),
-        Service("worker", program("prefect", "worker", "start", "--pool", POOL, "--name", "qunflow"), environment=prefect, settle_s=4),
+        Service(
+            "worker",
+            program("prefect", "worker", "start", "--pool", POOL, "--name", "qunflow"),
+            environment=prefect,
+            settle_s=4,
+        ),
     ]
 
 
@@ -136,7 +143,9 @@ def _is_loopback(url: str) -> bool:
 def _port(url: str) -> int:
     port = urlsplit(url).port
     if port is None:
-        raise ConfigurationError(f"{url or 'QUNFLOW_WEB_URL'} names no port", "for example QUNFLOW_WEB_URL=http://127.0.0.1:8790")
+        raise ConfigurationError(
+            f"{url or 'QUNFLOW_WEB_URL'} names no port", "for example QUNFLOW_WEB_URL=http://127.0.0.1:8790"
+        )
     return port
 
 

@@ -78,7 +78,8 @@ def test_a_flow_reads_like_the_sop() -> None:
         for path, tree in sources("flows")
         if path.parent == Path("flows")
         for function in functions(tree)
-        if any("flow" in ast.unparse(mark) for mark in function.decorator_list) and length(function) > LONGEST_FLOW_LINES
+        if any("flow" in ast.unparse(mark) for mark in function.decorator_list)
+        and length(function) > LONGEST_FLOW_LINES
     ]
     assert long == []
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +27,9 @@ from qunflow.store import members
 
 ZONE = ZoneInfo("Asia/Shanghai")
 FIRST_DAY = date(2026, 3, 2)
-FEW_PEOPLE = "people: 40\npast_days: 20\narrivals_per_day: 3\n"
+PAST_DAYS = 20
+PAST = timedelta(days=20)
+FEW_PEOPLE = f"people: 40\npast_days: {PAST_DAYS}\narrivals_per_day: 3\n"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class House:
     def ask(self, path: str) -> Any:
         """GET one of the sandbox's own addresses, e.g. ``log`` or ``truth``."""
         answer = httpx.get(f"{self.sandbox_url}/_sandbox/{path}", timeout=60, trust_env=False).raise_for_status()
-        return answer.json() if "json" in answer.headers["content-type"] else answer.text
+        return answer.json() if answer.headers["content-type"].startswith("application/json") else answer.text
 
     def tell(self, path: str, body: Any) -> Any:
         """POST to one of the sandbox's own addresses, e.g. ``faults`` or ``act``."""
@@ -68,7 +70,10 @@ def prefect_server() -> Iterator[None]:
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
         yield
 
 
@@ -83,9 +88,14 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _options(folder: Path) -> Options:
-    start = datetime.combine(FIRST_DAY, time.min, ZONE).astimezone(UTC)
+    # A sandbox starts with its past.
+    start = datetime.combine(FIRST_DAY - timedelta(days=PAST_DAYS), time.min, ZONE).astimezone(UTC)
     return Options(
-        corp_id="wwtest", secret="test-secret", db=str(folder / "sandbox.sqlite3"), spec=folder / "spec.yaml", start=start
+        corp_id="wwtest",
+        secret="test-secret",
+        db=str(folder / "sandbox.sqlite3"),
+        spec=folder / "spec.yaml",
+        start=start,
     )
 
 
