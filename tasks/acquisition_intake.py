@@ -7,7 +7,7 @@ The rules are those of ``qunflow.acquisition``; this file only moves rows betwee
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from qunflow.acquisition.forms import FormMap, exported_entries, pushed_entry
-from qunflow.acquisition.intake import Intake, Kept
+from qunflow.acquisition.intake import Intake, Kept, Placing
 from qunflow.acquisition.leads import Entry, Lead, Refusal, RefusedRow, sort_entries
 from qunflow.acquisition.placement import Room, placed
 from qunflow.errors import BadInput
@@ -152,9 +152,8 @@ def _keep(conn: Connection, vault: Vault, intake: Intake, community: Community, 
     ]
     new = leads.add_leads(conn, rows)
     _seal_details(conn, vault, intake.leads, person_of, {(row.source, row.source_key) for row in new}, now)
-    without_room, placed_count = _place(conn, community)
     _mark_inbox(conn, intake, person_of, now)
-    return Kept(len(new), sum(row.duplicate_of is not None for row in new), placed_count, without_room)
+    return Kept(len(new), sum(row.duplicate_of is not None for row in new))
 
 
 def _key(lead: Lead) -> str:
@@ -214,18 +213,26 @@ def _seal_details(
             vault.seal(conn, person_of[_key(lead)], told, now)
 
 
-def _place(conn: Connection, community: Community) -> tuple[int, int]:
+def place_waiting(conn: Connection, community: Community, day: date) -> Placing:
+    """
+    Give every lead that has no group one with room, and those already in a group that one.
+
+    Run it after the rosters were read: only they say how full a group is.
+    """
     waiting = leads.leads_of(conn, community.key, unplaced=True)
-    groups = placed(len(waiting), rooms_of(conn, community), community.acquisition.rotate_at)
-    chosen = {lead.lead_id: group for lead, group in zip(waiting, groups, strict=True) if group is not None}
-    return len(waiting) - len(chosen), leads.place(conn, chosen)
+    inside = {one.person_id: one.group_id for one in members.memberships_of(conn, community.key) if not one.left_at}
+    chosen = {lead.lead_id: inside[lead.person_id] for lead in waiting if lead.person_id in inside}
+    outside = [lead for lead in waiting if lead.lead_id not in chosen]
+    seats = placed(len(outside), rooms_of(conn, community, day), community.acquisition.rotate_at)
+    chosen |= {lead.lead_id: seat for lead, seat in zip(outside, seats, strict=True) if seat is not None}
+    return Placing(leads.place(conn, chosen), len(waiting) - len(chosen))
 
 
-def rooms_of(conn: Connection, community: Community) -> list[Room]:
-    """The groups of a community with their size, in the order of the settings."""
+def rooms_of(conn: Connection, community: Community, day: date) -> list[Room]:
+    """The groups of a community that are open on a local day, with their size, in the order of the settings."""
     counts = members.member_counts(conn, community.key)
     rows = {group.group_key: group for group in members.groups_of(conn, community.key)}
-    known = [rows[group.key] for group in community.groups if group.key in rows]
+    known = [rows[group.key] for group in community.groups_on(day) if group.key in rows]
     return [Room(one.group_id, one.chat_id or "", one.kind, counts.get(one.group_id, 0)) for one in known]
 
 

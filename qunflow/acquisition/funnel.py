@@ -108,8 +108,7 @@ def channel_of_each(
 
 
 def funnel(
-    day: date,
-    zone: ZoneInfo,
+    until: datetime,
     *,
     leads: Iterable[LeadFact],
     contacts: Iterable[ContactFact],
@@ -120,13 +119,12 @@ def funnel(
     One row a channel, channels of the settings first, in their order.
 
     Args:
-        day: last local day counted.
+        until: instant (UTC) up to which things are known: the end of a past day, or now.
         costs_fen: channel → money spent so far; also the list of known channels.
     """
-    end = day_bounds(day, zone)[1]
-    leads = [lead for lead in leads if lead.submitted_at < end]
-    contacts = [contact for contact in contacts if contact.added_at < end]
-    stays = [stay for stay in stays if stay.joined_at < end]
+    leads = [lead for lead in leads if lead.submitted_at < until]
+    contacts = [contact for contact in contacts if contact.added_at < until]
+    stays = [stay for stay in stays if stay.joined_at < until]
     credited = channel_of_each(leads, contacts, stays)
     facts: tuple[ContactFact | LeadFact | StayFact, ...] = (*leads, *contacts, *stays)
     used = {credited.get(fact.person_id, UNKNOWN_CHANNEL) for fact in facts}
@@ -135,7 +133,7 @@ def funnel(
     return tuple(
         _of_channel(
             channel,
-            end,
+            until,
             [lead for lead in leads if credited.get(lead.person_id, UNKNOWN_CHANNEL) == channel],
             [one for one in contacts if credited.get(one.person_id, UNKNOWN_CHANNEL) == channel],
             {p: s for p, s in by_person.items() if credited.get(p, UNKNOWN_CHANNEL) == channel},

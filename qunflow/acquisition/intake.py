@@ -34,10 +34,16 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What keeping leads changed: new leads, how many of them repeat a person, and how many found no group."""
+    """What keeping leads changed: new leads, and how many of them repeat a person."""
 
     new: int
     duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """How many leads got a group, and how many none because no group has room."""
+
     placed: int
     without_room: int
 

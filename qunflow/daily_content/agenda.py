@@ -1,5 +1,5 @@
 """
-What each group is due today: the daily content of its SOPs as windows, ways and senders.
+Which of a day's slots are content for a group, and which of them could never go out as they stand.
 
 Which slots a day has, and which of them gets the one mass task (群发任务), is decided by
 ``qunflow.community.calendar``; what a slot says, by its template.
@@ -8,86 +8,38 @@ Which slots a day has, and which of them gets the one mass task (群发任务), 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from qunflow.clock import instant_of
-from qunflow.community.calendar import Occurrence
 from qunflow.community.playbook import Slot
 from qunflow.settings.workspace import Group, QuietHours
 
 STAGE = "daily_content"
-# Known only while the day goes on: how many were sold, how many are left, what the week brought.
-LIVE_VARIABLES = frozenset({"sold", "left", "week"})
 
 
-@dataclass(frozen=True, slots=True)
-class DueSlot:
-    """
-    One slot of one group on one local day.
-
-    Args:
-        sender: userid of whoever confirms the task, sends by hand or gets the note.
-        due_at: first instant (UTC) it may go out; a mass task is made earlier than people see it.
-        not_after: last instant (UTC) it is worth sending.
-        in_quiet_hours: whether its window reaches into the community's quiet hours.
-    """
-
-    group: Group
-    slot: Slot
-    day: date
-    sender: str
-    due_at: datetime
-    not_after: datetime
-    in_quiet_hours: bool
-
-    @property
-    def ref(self) -> str:
-        """What the slot is called in checks and previews: group and slot."""
-        return f"{self.group.key}/{self.slot.key}"
-
-    @property
-    def waits_for_figures(self) -> bool:
-        """Whether its copy speaks of the day's own figures."""
-        return bool(LIVE_VARIABLES & {name.partition(".")[0] for name in self.slot.variables})
+def slot_ref(group: Group, slot: Slot) -> str:
+    """What a slot of a group is called in checks and previews."""
+    return f"{group.key}/{slot.key}"
 
 
-def due_slots(
-    group: Group,
-    occurrences: Iterable[Occurrence],
-    day: date,
-    *,
-    zone: ZoneInfo,
-    quiet_hours: QuietHours,
-    only: Collection[str] = (),
-) -> tuple[DueSlot, ...]:
-    """
-    The daily content of one group on a local day, in order of time.
-
-    Args:
-        occurrences: the group's whole day, of all stages.
-        only: keys of the slots wanted; empty means all.
-    """
-    slots = (one.slot for one in occurrences if one.slot.stage == STAGE)
-    due = [_due(group, slot, day, zone, quiet_hours) for slot in slots if not only or slot.key in only]
-    return tuple(sorted(due, key=lambda one: (one.due_at, one.slot.key)))
+def is_for_the_group(slot: Slot) -> bool:
+    """Whether everybody in the group hears it; a private message goes to people a person has to choose."""
+    return slot.way != "private_task"
 
 
-def _due(group: Group, slot: Slot, day: date, zone: ZoneInfo, quiet_hours: QuietHours) -> DueSlot:
-    shown_at, not_after = instant_of(day, slot.at, zone), instant_of(day, slot.not_after, zone)
-    by_owner = slot.way == "mass_task" or slot.speaker == "owner"
-    return DueSlot(
-        group=group,
-        slot=slot,
-        day=day,
-        sender=group.owner if by_owner else group.admin,
-        due_at=shown_at - timedelta(minutes=slot.lead_minutes),
-        # A window that is written across midnight ends on the next day.
-        not_after=not_after if not_after >= shown_at else instant_of(day + timedelta(days=1), slot.not_after, zone),
-        in_quiet_hours=slot.marketing and slot.way != "internal" and _touches(quiet_hours, slot.at, slot.not_after),
-    )
+def is_wanted(group: Group, slot: Slot, groups: Collection[str], slots: Collection[str]) -> bool:
+    """Whether a run that was asked for some groups and slots (empty: all) plans this one."""
+    return (not groups or group.key in groups) and (not slots or slot.key in slots)
 
 
-def _touches(quiet: QuietHours, begin: time, end: time) -> bool:
-    return quiet.covers(begin) or (quiet.covers(end) and end != quiet.start)
+def sells_in_quiet_hours(slot: Slot, quiet: QuietHours) -> bool:
+    """Whether the window of a marketing slot reaches into quiet hours; ending just as they begin is allowed."""
+    if not slot.marketing or slot.way == "internal":
+        return False
+    return quiet.covers(slot.at) or (quiet.covers(slot.not_after) and slot.not_after != quiet.start)
+
+
+def tasks_by_group(slots: Iterable[tuple[str, Slot]]) -> dict[str, int]:
+    """Group key → mass tasks planned for it."""
+    counts: dict[str, int] = {}
+    for group, slot in slots:
+        counts[group] = counts.get(group, 0) + (slot.way == "mass_task")
+    return counts

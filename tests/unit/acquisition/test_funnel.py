@@ -9,6 +9,7 @@ from qunflow.acquisition.funnel import ChannelFunnel, ContactFact, LeadFact, Sta
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAY = date(2026, 3, 20)
+END = datetime(2026, 3, 21, tzinfo=SHANGHAI).astimezone(UTC)
 COSTS = {"poster-a": 80_000, "friend": 0}
 
 
@@ -26,7 +27,7 @@ def of(
     contacts: list[ContactFact] | None = None,
     stays: list[StayFact] | None = None,
 ) -> ChannelFunnel:
-    rows = funnel(DAY, SHANGHAI, leads=leads or [], contacts=contacts or [], stays=stays or [], costs_fen=COSTS)
+    rows = funnel(END, leads=leads or [], contacts=contacts or [], stays=stays or [], costs_fen=COSTS)
     return next(row for row in rows if row.channel == channel)
 
 
@@ -81,8 +82,7 @@ def test_a_channel_without_cost_or_stayers_has_no_cost_per_member() -> None:
 def test_a_person_is_credited_to_one_channel() -> None:
     """The contact's channel wins over the lead's and the code's; an unnamed one is `other`."""
     rows = funnel(
-        DAY,
-        SHANGHAI,
+        END,
         leads=[LeadFact(1, "friend", local(1), False)],
         contacts=[ContactFact(1, "poster-a", local(2))],
         stays=[StayFact(1, 1, "friend", local(2), None, False), stay(9, local(2))],

@@ -1,84 +1,78 @@
-"""The day's slots become windows with a sender; nothing of another stage slips in."""
+"""Only content for a group is planned, and nothing sells in quiet hours."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import date, time
 
 import pytest
 
-from qunflow.community.calendar import Occurrence
 from qunflow.community.playbook import Days, Slot
-from qunflow.daily_content.agenda import DueSlot, due_slots
+from qunflow.daily_content.agenda import (
+    is_for_the_group,
+    is_wanted,
+    sells_in_quiet_hours,
+    slot_ref,
+    tasks_by_group,
+)
 from qunflow.settings.workspace import Group, QuietHours
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-DAY = date(2026, 3, 2)
 GROUP = Group(
-    key="g1", name="1群", kind="benefit_group", chat_id="wr1", owner="zhou", admin="lin", sop="s", opened_on=DAY
+    key="g1",
+    name="1群",
+    kind="benefit_group",
+    chat_id="wr1",
+    owner="zhou",
+    admin="lin",
+    sop="s",
+    opened_on=date(2026, 3, 2),
 )
-NOON = Slot(
-    "noon", "秒杀", "daily_content", time(12), time(12, 10), Days(daily=True), "mass_task", "owner", "x.j2",
-    lead_minutes=40,
-)  # fmt: skip
-MORNING = replace(
-    NOON, key="morning", at=time(8, 15), not_after=time(9), way="hand_send", speaker="admin", lead_minutes=0
-)
-
-
-def due(*slots: Slot, only: tuple[str, ...] = ()) -> tuple[DueSlot, ...]:
-    occurrences = [Occurrence(slot, "benefit-daily") for slot in slots]
-    return due_slots(GROUP, occurrences, DAY, zone=SHANGHAI, quiet_hours=QuietHours(), only=only)
-
-
-def test_slots_come_in_order_of_time_with_their_sender() -> None:
-    """A mass task goes out in the owner's name and is made early enough to be confirmed; a card goes to the admin."""
-    found = [(one.ref, one.sender, one.due_at, one.not_after) for one in due(NOON, MORNING)]
-
-    assert found == [
-        ("g1/morning", "lin", datetime(2026, 3, 2, 0, 15, tzinfo=UTC), datetime(2026, 3, 2, 1, 0, tzinfo=UTC)),
-        ("g1/noon", "zhou", datetime(2026, 3, 2, 3, 20, tzinfo=UTC), datetime(2026, 3, 2, 4, 10, tzinfo=UTC)),
-    ]
-
-
-def test_slots_of_other_stages_are_left_to_them() -> None:
-    """Weekly activities and offers of a campaign are planned by their own stages."""
-    assert due(replace(NOON, stage="conversion"), replace(NOON, stage="weekly_activity")) == ()
-
-
-def test_only_the_wanted_slots_are_planned() -> None:
-    """A run that names slots plans those and no others."""
-    assert [one.slot.key for one in due(NOON, MORNING, only=("noon",))] == ["noon"]
-
-
-def test_a_window_across_midnight_ends_the_next_day() -> None:
-    """A window never ends before it begins."""
-    late = due(replace(NOON, at=time(23, 50), not_after=time(0, 10), lead_minutes=0))[0]
-
-    assert late.not_after == datetime(2026, 3, 2, 16, 10, tzinfo=UTC)
+NOON = Slot("noon", "秒杀", "daily_content", time(12), time(12, 10), Days(daily=True), "mass_task", "owner", "x.j2")
 
 
 @pytest.mark.parametrize(
-    ("at", "not_after", "marketing", "quiet"),
+    ("at", "not_after", "marketing", "sells"),
     [
         (time(20, 40), time(20, 50), True, False),
         (time(20, 50), time(21, 0), True, False),
         (time(20, 50), time(21, 10), True, True),
         (time(7, 50), time(8, 10), True, True),
+        (time(8, 0), time(8, 10), True, False),
         (time(22, 0), time(22, 10), False, False),
     ],
 )
-def test_marketing_that_reaches_into_quiet_hours_is_marked(
-    at: time, not_after: time, marketing: bool, quiet: bool
+def test_marketing_that_reaches_into_quiet_hours_is_found(
+    at: time, not_after: time, marketing: bool, sells: bool
 ) -> None:
     """From 21:00 to 08:00 nothing may sell; service messages may come."""
-    assert due(replace(NOON, at=at, not_after=not_after, marketing=marketing))[0].in_quiet_hours is quiet
+    slot = replace(NOON, at=at, not_after=not_after, marketing=marketing)
+
+    assert sells_in_quiet_hours(slot, QuietHours()) is sells
+
+
+def test_a_note_to_staff_sells_nothing() -> None:
+    """Internal notes may come at any hour."""
+    assert not sells_in_quiet_hours(replace(NOON, way="internal", at=time(7), not_after=time(7, 10)), QuietHours())
 
 
 @pytest.mark.parametrize(
-    ("variables", "waits"), [(("item", "price"), False), (("sold",), True), (("week.orders",), True)]
+    ("groups", "slots", "wanted"),
+    [((), (), True), (("g1",), ("noon",), True), (("g2",), (), False), ((), ("evening",), False)],
 )
-def test_copy_about_the_day_s_sales_waits_for_them(variables: tuple[str, ...], waits: bool) -> None:
-    """A progress report cannot be written in the morning."""
-    assert due(replace(NOON, variables=variables))[0].waits_for_figures is waits
+def test_a_run_plans_what_it_was_asked_for(groups: tuple[str, ...], slots: tuple[str, ...], wanted: bool) -> None:
+    """An empty selection means everything."""
+    assert is_wanted(GROUP, NOON, groups, slots) is wanted
+
+
+def test_a_private_message_is_no_content_of_a_group() -> None:
+    """Whom it goes to has to be chosen; a group's slot goes to all."""
+    assert is_for_the_group(NOON)
+    assert not is_for_the_group(replace(NOON, way="private_task"))
+
+
+def test_mass_tasks_are_counted_by_group() -> None:
+    """The check of one task a group and day rests on this count."""
+    slots = [("g1", NOON), ("g1", replace(NOON, way="hand_send")), ("g2", replace(NOON, way="hand_send"))]
+
+    assert tasks_by_group(slots) == {"g1": 1, "g2": 0}
+    assert slot_ref(GROUP, NOON) == "g1/noon"

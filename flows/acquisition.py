@@ -1,0 +1,51 @@
+"""
+Acquisition 拉新: from a form to a group, and who came by which channel.
+
+Effects (live codes, welcomes, invitations) happen only when the run may send; what is seen is written down either way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from data_checks.acquisition import INPUT, OUTPUT
+from qunflow.acquisition.params import AcquisitionParams
+from tasks import acquisition as bringing_in
+from tasks.acquisition_intake import intake_frame, set_aside
+from tasks.checks import check
+from tasks.stage_run import stage_run
+
+
+@flow(name="acquisition", description="拉新:线索、群活码、欢迎、再次邀请、名单、渠道漏斗")
+def acquisition(params: AcquisitionParams) -> dict[str, Any]:
+    """
+    Bring people in for one community and one day.
+
+    Args:
+        params: 社群、业务日期、试运行、是否再次邀请
+    """
+    with stage_run("acquisition", params) as run:
+        if run.already_done:
+            return run.summary()
+        found = bringing_in.read_leads(run)
+        frame = intake_frame(found, run.community, run.now)
+        check(frame, INPUT, run.run_id, set_aside=set_aside(found), source=f"acquisition:{run.community.key}")
+        kept = bringing_in.keep_leads(run, found)
+        contacts = bringing_in.keep_contacts(run)
+        welcomed = bringing_in.welcome_newcomers(run)
+        roster = bringing_in.keep_roster(run, params.groups_per_task)
+        placing = bringing_in.place_leads(run)
+        codes = bringing_in.ensure_live_codes(run)
+        welcomed += bringing_in.welcome_late(run)
+        invited = bringing_in.invite_again(run, wanted=params.reinvite)
+        check(bringing_in.roster_frame(roster, invited, run), OUTPUT, run.run_id)
+        if run.dry_run:
+            bringing_in.show_plan(run)
+        changed = bringing_in.keep_figures(run, roster)
+        run.rows_in, run.rows_out = found.rows, kept.new + contacts.added + contacts.deleted + roster.changed
+        run.notes |= {"new_leads": kept.new, "quarantined": len(found.refused), "without_room": placing.without_room}
+        run.notes |= {"live_codes": codes, "welcomed": welcomed, "invited": len(invited), "figures_changed": changed}
+        bringing_in.require_readable(found)
+        return run.summary()

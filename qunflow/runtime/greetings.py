@@ -1,0 +1,82 @@
+"""
+What a newcomer hears first, and how to get into a group: the welcome with its coupon and the live code's address.
+
+Both the acquisition flow and the resident sender say the same words; when they may be sent is delivery's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from functools import partial
+
+from sqlalchemy import Connection
+
+from qunflow.acquisition.leads import UNKNOWN_CHANNEL
+from qunflow.clock import instant_of, local_day
+from qunflow.community.offers import offer_of_day, yuan
+from qunflow.community.wording import Plain, community_variables
+from qunflow.delivery.model import Content
+from qunflow.delivery.welcome import Composer, Newcomer
+from qunflow.runtime import Runtime
+from qunflow.settings.workspace import Community
+from qunflow.store import coupons
+from qunflow.store.live_codes import codes_of
+
+
+def welcome_composer(here: Runtime) -> Composer:
+    """What ``delivery.welcome.answer_welcomes`` says to each newcomer in this workspace."""
+    return partial(compose_welcome, here)
+
+
+def compose_welcome(here: Runtime, conn: Connection, newcomer: Newcomer) -> Content | None:
+    """
+    The welcome of one newcomer; their coupon is issued in the same transaction.
+
+    None while no live code exists: a greeting that cannot say how to get in waits for one.
+
+    Raises:
+        ConfigurationError: the community's welcome template is missing or broken.
+    """
+    community = newcomer.community
+    address = join_links(conn, community).get(newcomer.channel) or join_links(conn, community).get(UNKNOWN_CHANNEL)
+    if not address:
+        return None
+    day = local_day(newcomer.received_at, community.zone_info)
+    known = greeting_variables(here, community, day) | {"join_link": address}
+    text = here.templates.render(community.acquisition.welcome, known)
+    _issue_coupon(conn, community, newcomer, day)
+    return Content(text)
+
+
+def join_links(conn: Connection, community: Community) -> Mapping[str, str]:
+    """Channel → address of its live code's picture."""
+    return {code.channel: code.url for code in codes_of(conn, community.key) if code.url}
+
+
+def greeting_variables(here: Runtime, community: Community, day: date) -> dict[str, Plain]:
+    """What welcomes and re-invitations may speak of, but for the live code."""
+    known = community_variables(here.workspace.brand, community)
+    key = community.acquisition.welcome_coupon
+    if key:
+        expires_on = day + timedelta(days=community.coupon(key).days_valid)
+        known["coupon_expire"] = f"{expires_on.month}月{expires_on.day}日"
+    offer = offer_of_day(community, day)
+    if offer:
+        known |= {"item": offer.name, "price": yuan(offer.price_fen)}
+    return known
+
+
+def _issue_coupon(conn: Connection, community: Community, newcomer: Newcomer, day: date) -> None:
+    key = community.acquisition.welcome_coupon
+    if not key:
+        return
+    last_day = day + timedelta(days=community.coupon(key).days_valid + 1)
+    order = coupons.CouponOrder(
+        event_key=f"welcome:{community.key}:{newcomer.person_id}",
+        offer_key=key,
+        community=community.key,
+        person_id=newcomer.person_id,
+        expires_at=instant_of(last_day, time.min, community.zone_info),
+    )
+    coupons.issue(conn, [order], newcomer.received_at)

@@ -1,0 +1,174 @@
+"""
+The steps of acquisition as they are run: retried when that can help, chunked by groups, shown in the Prefect UI.
+
+What each step does is in ``tasks.acquisition_*``; what is right, in ``qunflow.acquisition``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import pandas as pd
+from prefect.artifacts import create_table_artifact
+from prefect.context import FlowRunContext
+
+from qunflow.acquisition.intake import ContactNews, GroupNews, Intake, Kept, Outgoing, Placing, RosterNews
+from qunflow.acquisition.invitations import Invitation
+from qunflow.errors import BadInput
+from qunflow.runtime.stage import StageRun
+from qunflow.store import figures, leads, members
+from tasks import acquisition_contacts as contacts
+from tasks import acquisition_greeting as greeting
+from tasks import acquisition_intake as intake
+from tasks import acquisition_numbers as numbers
+from tasks import acquisition_roster as roster
+from tasks import outgoing
+from tasks.checks import publish
+from tasks.step import step
+
+GROUPS_PER_TASK = 50
+
+
+@step("拉新:读线索")
+def read_leads(run: StageRun) -> Intake:
+    """Every row of the forms and files that were dropped, judged; nothing is written yet."""
+    return intake.read_intake(run.community, run.now)
+
+
+@step("拉新:记线索")
+def keep_leads(run: StageRun, found: Intake) -> Kept:
+    """Write the leads down, each with its person."""
+    run.runtime.store.write(partial(members.sync_groups, workspace=run.runtime.workspace))
+    return intake.keep_intake(found, run.community, run.now)
+
+
+@step("拉新:好友进出")
+def keep_contacts(run: StageRun) -> ContactNews:
+    """Note who became a contact and who is none any more: from callbacks, then from the platform's list."""
+    told = contacts.keep_contact_callbacks(run.community, run.now)
+    listed = contacts.keep_contact_list(run.community, run.now)
+    return ContactNews(told.added + listed.added, told.deleted, told.quarantined)
+
+
+@step("拉新:群活码")
+def ensure_live_codes(run: StageRun) -> int:
+    """Make the live codes that are missing, and point those at other groups whose groups are full."""
+    plans = () if run.dry_run else greeting.code_plans(run)
+    for plan in plans:
+        greeting.make_code(run, plan)
+    return len(plans)
+
+
+@step("拉新:欢迎")
+def welcome_newcomers(run: StageRun) -> int:
+    """Answer newcomers while their 20 seconds last; returns how many were reached."""
+    return 0 if run.dry_run else greeting.answer_fresh(run)
+
+
+@step("拉新:补欢迎")
+def welcome_late(run: StageRun) -> int:
+    """Greet privately those whose code came too late or never; returns for how many a task is new."""
+    if run.dry_run:
+        return 0
+    late = greeting.late_welcome_messages(run, greeting.late_welcomes(run))
+    return outgoing.send(run, late, approved_by="standing approval: welcome")["planned"]
+
+
+@step("拉新:分群")
+def place_leads(run: StageRun) -> Placing:
+    """Give each lead a group with room."""
+    return run.runtime.store.write(partial(intake.place_waiting, community=run.community, day=run.day))
+
+
+@step("拉新:再次邀请")
+def invite_again(run: StageRun, *, wanted: bool) -> tuple[Invitation, ...]:
+    """Put the invitations that are due into the outbox, and count them for each person."""
+    due = greeting.due_invitations(run) if wanted else ()
+    planned = [] if run.dry_run else greeting.invitation_messages(run, due)
+    if not planned:
+        return ()
+    outgoing.send(run, planned, approved_by="standing approval: invitation")
+    asked = [one.target_ref for one in planned]
+    run.runtime.store.write(
+        partial(leads.record_invitations, community=run.community.key, person_ids=asked, on=run.day)
+    )
+    return tuple(one for one in due if one.person_id in set(asked))
+
+
+@step("拉新:试运行清单")
+def show_plan(run: StageRun) -> Outgoing:
+    """What a run with sending would do, as a table in the Prefect UI."""
+    plan = greeting.outgoing(greeting.late_welcomes(run), greeting.due_invitations(run), greeting.code_plans(run))
+    words = run.runtime.language
+    heads = [words.text(f"acquisition.preview_{name}") for name in ("kind", "channel", "people", "way")]
+    rows = [dict(zip(heads, line, strict=True)) for line in plan.lines]
+    if rows and FlowRunContext.get() is not None:
+        create_table_artifact(rows, key="preview-acquisition", description=words.text("acquisition.preview"))
+    return plan
+
+
+@step("拉新:读群名单", timeout_s=900)
+def read_rosters(run: StageRun, group_keys: Sequence[str]) -> tuple[GroupNews, ...]:
+    """Read the members of some groups and write down who joined and who left."""
+    return roster.read_groups(run.community, group_keys, run.now)
+
+
+def keep_roster(run: StageRun, groups_per_task: int = GROUPS_PER_TASK) -> RosterNews:
+    """Read every group's members, a chunk of groups a task."""
+    run.runtime.store.write(partial(members.sync_groups, workspace=run.runtime.workspace))
+    keys = [group.key for group in run.community.groups_on(run.day)]
+    looks = [read_rosters(run, part) for part in roster.parts(keys, groups_per_task)]
+    return RosterNews(tuple(one for look in looks for one in look))
+
+
+def roster_frame(found: RosterNews, invited: Sequence[Invitation], run: StageRun) -> pd.DataFrame:
+    """One row a group that could be read, for the output check."""
+    asked = {one.person_id for one in invited}
+    with run.runtime.store.reading() as conn:
+        inside = {one.group_id: asked & set(members.open_memberships(conn, one.group_id)) for one in found.groups}
+    rows = [
+        {
+            "group": one.group_key,
+            "members": one.members,
+            "listed": one.listed,
+            "expected_members": one.members_before + one.joins - one.leaves,
+            "left_without_join": one.left_without_join,
+            "invited_members": len(inside[one.group_id]),
+        }
+        for one in found.groups
+        if not one.problem
+    ]
+    return pd.DataFrame(rows, columns=ROSTER_COLUMNS)
+
+
+ROSTER_COLUMNS = ["group", "members", "listed", "expected_members", "left_without_join", "invited_members"]
+
+
+@step("拉新:算漏斗")
+def keep_figures(run: StageRun, found: RosterNews) -> int:
+    """Write the funnel by channel and the day's movement, and publish the stage report; returns what changed."""
+    key = run.community.key
+    with run.runtime.store.reading() as conn:
+        channels, moved = numbers.measured(conn, run)
+        key_of = {group.group_id: group.group_key for group in members.groups_of(conn, key)}
+    new = numbers.figures_of(key, run.day, channels, moved, key_of)
+    changed = run.runtime.store.write(partial(figures.record, new=new, at=run.now))
+    report = numbers.stage_report(run.community, run.day, channels, moved[run.day], found, run.runtime.language)
+    publish("report-acquisition", report, run.runtime.language.text("acquisition.report"))
+    return changed
+
+
+def require_readable(found: Intake) -> None:
+    """
+    Say which dropped files could not be read, after everything else was done.
+
+    Raises:
+        BadInput: naming every such file.
+    """
+    if found.unreadable:
+        told = "; ".join(problem.replace("\n", " ") for _, problem in found.unreadable)
+        raise BadInput(
+            f"{len(found.unreadable)} files in leads/ could not be read: {told}",
+            "mend or remove them and run the day again; everything else of this run is done",
+        )

@@ -1,0 +1,195 @@
+"""
+The figures acquisition writes, and its stage report as Markdown with the funnel's picture.
+
+``leads``, ``leads_valid``, ``contacts_added``, ``joined``, ``join_rate``, ``stayed_d7``, ``cost_per_stayed_member``
+{channel} · ``joins``, ``leaves``, ``net_growth``, ``unique_members`` · ``joins_by`` {how} · ``members`` {group}.
+Yesterday's movement is written again: what happened after its run revises it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+from sqlalchemy import Connection
+
+from qunflow.acquisition.funnel import (
+    ChannelFunnel,
+    ContactFact,
+    DayMovement,
+    LeadFact,
+    Share,
+    StayFact,
+    funnel,
+    movement,
+)
+from qunflow.acquisition.intake import RosterNews
+from qunflow.clock import day_bounds
+from qunflow.language import Catalogue
+from qunflow.report.charts import FunnelRow, as_data_uri, funnel_svg
+from qunflow.runtime.stage import StageRun
+from qunflow.settings.workspace import Community
+from qunflow.store import leads, members, people
+from qunflow.store.figures import Figure, Unit, Value
+
+STAGE = "acquisition"
+
+
+def measured(conn: Connection, run: StageRun) -> tuple[tuple[ChannelFunnel, ...], dict[date, DayMovement]]:
+    """The funnel as known at the end of the day (or now), and the movement of yesterday and the day."""
+    key = run.community.key
+    stays = [
+        StayFact(one.person_id, one.group_id, one.channel, one.joined_at, one.left_at, one.pulled_in)
+        for one in members.memberships_of(conn, key)
+    ]
+    channels = funnel(
+        min(day_bounds(run.day, run.zone)[1], run.now),
+        leads=[
+            LeadFact(one.person_id, one.channel, one.submitted_at, one.duplicate_of is not None)
+            for one in leads.leads_of(conn, key)
+        ],
+        contacts=[
+            ContactFact(one.person_id, one.channel, one.added_at)
+            for one in people.contacts_of(conn, key, with_deleted=True)
+        ],
+        stays=stays,
+        costs_fen={channel.key: channel.cost_fen for channel in run.community.acquisition.channels},
+    )
+    ids = [group.group_id for group in members.groups_of(conn, key)]
+    days = (run.day - timedelta(days=1), run.day)
+    return channels, {day: movement(day, run.zone, stays, ids) for day in days}
+
+
+def figures_of(
+    community: str,
+    day: date,
+    channels: Sequence[ChannelFunnel],
+    moved: Mapping[date, DayMovement],
+    key_of: Mapping[int, str],
+) -> list[Figure]:
+    """Every figure of the stage."""
+    found = [figure for row in channels for figure in _channel_figures(community, day, row)]
+    return found + [figure for on, one in moved.items() for figure in _movement_figures(community, on, one, key_of)]
+
+
+def _channel_figures(community: str, day: date, row: ChannelFunnel) -> list[Figure]:
+    at = {"channel": row.channel}
+    stayed = row.stayed_d7.numerator if row.stayed_d7.denominator else None
+    cost = row.cost_per_stayed_member_fen
+    return [
+        *(
+            _figure(community, day, name, getattr(row, name), "count", at)
+            for name in ("leads", "leads_valid", "contacts_added", "joined")
+        ),
+        _figure(community, day, "join_rate", row.join_rate.value, "rate", at, _parts(row.join_rate)),
+        _figure(community, day, "stayed_d7", stayed, "count", at, _parts(row.stayed_d7)),
+        _figure(community, day, "cost_per_stayed_member", None if cost is None else round(cost), "fen", at),
+    ]
+
+
+def _parts(share: Share) -> tuple[int, int]:
+    return share.numerator, share.denominator
+
+
+def _movement_figures(community: str, day: date, moved: DayMovement, key_of: Mapping[int, str]) -> list[Figure]:
+    by_how = {"pulled_in": moved.joins_pulled_in, "self_joined": moved.joins - moved.joins_pulled_in}
+    return [
+        *(
+            _figure(community, day, name, getattr(moved, name), "count", {})
+            for name in ("joins", "leaves", "net_growth", "unique_members")
+        ),
+        *(_figure(community, day, "joins_by", count, "count", {"how": how}) for how, count in by_how.items()),
+        *(
+            _figure(community, day, "members", count, "count", {"group": key_of[group]})
+            for group, count in moved.members_of.items()
+        ),
+    ]
+
+
+def _figure(
+    community: str,
+    day: date,
+    name: str,
+    value: Value,
+    unit: Unit,
+    dimensions: Mapping[str, str],
+    parts: tuple[int, int] | None = None,
+) -> Figure:
+    numerator, denominator = parts or (None, None)
+    source = "wecom:roster" if name in ("joins", "leaves", "net_growth", "unique_members", "members") else "state"
+    return Figure(community, STAGE, name, day, value, unit, source, dimensions, numerator, denominator)
+
+
+def stage_report(
+    community: Community,
+    day: date,
+    channels: Sequence[ChannelFunnel],
+    moved: DayMovement,
+    rosters: RosterNews,
+    words: Catalogue,
+) -> str:
+    """The report of one run for the Prefect UI: the funnel, the day's movement, what each roster showed."""
+    names = {channel.key: channel.name for channel in community.acquisition.channels}
+    parts = [
+        f"# {words.text('acquisition.report')}",
+        words.text("acquisition.head", community=community.name, day=day.isoformat()),
+        words.text("acquisition.moved", joins=moved.joins, leaves=moved.leaves, members=moved.unique_members),
+        f"![{words.text('acquisition.funnel')}]({as_data_uri(_picture(channels, names, words))})",
+        _channel_table(channels, names, words),
+        _roster_table(rosters, words),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _picture(channels: Sequence[ChannelFunnel], names: Mapping[str, str], words: Catalogue) -> str:
+    rows = [
+        FunnelRow(
+            names.get(row.channel, row.channel),
+            (
+                row.leads_valid,
+                row.contacts_added,
+                row.joined,
+                row.stayed_d7.numerator if row.stayed_d7.denominator else None,
+            ),
+        )
+        for row in channels
+    ]
+    steps = tuple(words.text(f"acquisition.{name}") for name in ("leads_valid", "contacts_added", "joined", "stayed"))
+    return funnel_svg(
+        rows, steps=steps, title=words.text("acquisition.funnel"), not_due=words.text("acquisition.not_due")
+    )
+
+
+def _channel_table(channels: Sequence[ChannelFunnel], names: Mapping[str, str], words: Catalogue) -> str:
+    heads = ("channel", "leads", "leads_valid", "contacts_added", "joined", "join_rate", "stayed")
+    rows = [
+        [
+            names.get(row.channel, row.channel),
+            str(row.leads),
+            str(row.leads_valid),
+            str(row.contacts_added),
+            str(row.joined),
+            _rate(row.join_rate.value, words),
+            str(row.stayed_d7.numerator) if row.stayed_d7.denominator else words.text("acquisition.not_due"),
+        ]
+        for row in channels
+    ]
+    return table([words.text(f"acquisition.{head}") for head in heads], rows)
+
+
+def _rate(value: float | None, words: Catalogue) -> str:
+    return words.text("acquisition.not_due") if value is None else f"{value:.0%}"
+
+
+def _roster_table(rosters: RosterNews, words: Catalogue) -> str:
+    heads = ("group", "listed", "joins", "leaves", "problem")
+    rows = [[one.group_key, str(one.listed), str(one.joins), str(one.leaves), one.problem] for one in rosters.groups]
+    return table([words.text(f"acquisition.{head}") for head in heads], rows)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; bars and line breaks in cells are made harmless."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in line) + " |" for line in lines
+    )
