@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, insert, select, tuple_, update
 
@@ -28,9 +28,20 @@ from qunflow.store.tables import approvals, calls, contents, groups, targets, we
 from qunflow.store.vault import Vault
 
 BATCH = 1_000
+# What is claimed and not yet called is all unknown when the process dies, so a page is no longer than a breath.
+CALLS_PER_PAGE = 32
 CLAIMING = "delivery: claim"
 ALL_WAYS = ("welcome", "mass_task", "hand_send", "private_task", "staff_notice")
 _PER_CALL = {"mass_task": CHATS_PER_TASK, "private_task": PERSONS_PER_TASK}
+# Targets of one call stand side by side, so that a page seldom cuts a mass task in two.
+_ORDER = (
+    targets.c.due_at,
+    targets.c.slot_key,
+    targets.c.content_version,
+    targets.c.sender_userid,
+    targets.c.target_id,
+)
+Position: TypeAlias = tuple[datetime, str, str, str, int]
 _NO_ADDRESS = Verdict("skip", "no address on the platform")
 _REPORTED = {"skip": "skipped", "dead": "skipped", "wait": "waiting", "ask": "waiting"}
 # A verdict's new state; what waits keeps its own.
@@ -68,7 +79,7 @@ class Page:
 
     claims: tuple[Claim, ...]
     held: tuple[tuple[str, str], ...]
-    after: tuple[datetime, int] | None
+    after: Position | None
 
     def report(self, report: DeliveryReport) -> None:
         """Count what was skipped or has to wait."""
@@ -87,13 +98,14 @@ def claim(
     *,
     worker: str,
     now: datetime,
-    after: tuple[datetime, int] | None = None,
+    after: Position | None = None,
     ways: Sequence[str] = ALL_WAYS,
 ) -> Page:
-    """Claim the next thousand due targets as calls of ``worker``; runs in a write transaction of its own."""
+    """Claim the next due targets, at most a thousand, as calls of ``worker``; one write transaction."""
     # Counting a quota and writing the intent must not interleave with another worker's.
     lock(conn, CLAIMING)
-    rows = conn.execute(_due(now, after, ways, conn)).all()
+    found_rows = conn.execute(_due(now, after, ways, conn)).all()
+    rows = _one_page(found_rows)
     communities = {one.key: one for one in ports.workspace.communities}
     addresses = _addresses(conn, ports.vault, rows)
     facts = read_facts(conn, [Candidate.of(row) for row in rows], communities, now)
@@ -113,11 +125,25 @@ def claim(
     return Page(
         claims=tuple(_intend(conn, ports.vault, go, addresses, worker, now)),
         held=tuple((found.what, found.why) for _, found in held),
-        after=(rows[-1].due_at, rows[-1].target_id) if len(rows) == BATCH else None,
+        after=_position(rows[-1]) if len(found_rows) == BATCH or len(rows) < len(found_rows) else None,
     )
 
 
-def _due(now: datetime, after: tuple[datetime, int] | None, ways: Sequence[str], conn: Connection) -> Select[Any]:
+def _one_page(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    """The first rows that make no more than a page of calls."""
+    keys: set[tuple[Any, ...]] = set()
+    for place, row in enumerate(rows):
+        keys.add(_bundle_key(row))
+        if len(keys) > CALLS_PER_PAGE:
+            return rows[:place]
+    return rows
+
+
+def _position(row: Row[Any]) -> Position:
+    return (row.due_at, row.slot_key, row.content_version, row.sender_userid, row.target_id)
+
+
+def _due(now: datetime, after: Position | None, ways: Sequence[str], conn: Connection) -> Select[Any]:
     approved = exists().where(
         approvals.c.content_version == targets.c.content_version,
         approvals.c.slot_key == targets.c.slot_key,
@@ -136,11 +162,11 @@ def _due(now: datetime, after: tuple[datetime, int] | None, ways: Sequence[str],
         .join(contents, contents.c.content_version == targets.c.content_version)
         .outerjoin(groups, and_(targets.c.target_kind == "chat", groups.c.group_id == targets.c.target_ref))
         .where(targets.c.state == "approved", targets.c.due_at <= now, targets.c.way.in_(list(ways)), approved)
-        .order_by(targets.c.due_at, targets.c.target_id)
+        .order_by(*_ORDER)
         .limit(BATCH)
     )
     if after is not None:
-        statement = statement.where(tuple_(targets.c.due_at, targets.c.target_id) > tuple_(*after))
+        statement = statement.where(tuple_(*_ORDER) > tuple_(*after))
     if conn.dialect.name == "postgresql":
         statement = statement.with_for_update(of=targets, skip_locked=True)
     return statement
@@ -205,15 +231,18 @@ def _bundles(go: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
     """One mass task for all chats of a sender, slot, day and content; a call of its own for anything else."""
     bundles: dict[tuple[Any, ...], list[Row[Any]]] = defaultdict(list)
     for row in go:
-        if row.way in _PER_CALL:
-            bundles[row.way, row.sender_userid, row.content_version, row.slot_key, row.local_day].append(row)
-        else:
-            bundles[row.way, row.target_id].append(row)
+        bundles[_bundle_key(row)].append(row)
     cut = []
     for rows in bundles.values():
         size = _PER_CALL.get(rows[0].way, 1)
         cut += [rows[start : start + size] for start in range(0, len(rows), size)]
     return cut
+
+
+def _bundle_key(row: Row[Any]) -> tuple[Any, ...]:
+    if row.way in _PER_CALL:
+        return (row.way, row.sender_userid, row.content_version, row.slot_key, row.local_day)
+    return (row.way, row.target_id)
 
 
 def _intend(

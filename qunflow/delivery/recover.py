@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, func, or_, select, update
 
 from qunflow.connectors.wecom.client import DUPLICATE_CHECK_S, MassTask
 from qunflow.delivery.claims import fingerprint
@@ -32,6 +32,7 @@ _CHAT_TYPES: dict[str, ChatType] = {"mass_task": "group", "private_task": "singl
 _SKEW = timedelta(minutes=5)
 _LISTED = timedelta(days=30)
 _CANCELLED = 41093
+_DIED = "the sender died on the way"
 
 
 @dataclass(slots=True)
@@ -125,13 +126,11 @@ def _postgresql(conn: Connection) -> bool:
 
 def _mark_unknown(conn: Connection, ids: Sequence[int], now: datetime) -> None:
     still = and_(calls.c.call_id.in_(ids), calls.c.state == "intent")
-    conn.execute(
-        update(calls).where(still).values(state="unknown", unknown_since=now, reason="the sender died on the way")
-    )
+    conn.execute(update(calls).where(still).values(state="unknown", unknown_since=now, reason=_DIED))
     conn.execute(
         update(targets)
         .where(targets.c.call_id.in_(ids), targets.c.state == "intent")
-        .values(state="unknown", reason="the sender died on the way")
+        .values(state="unknown", reason=_DIED)
     )
 
 
@@ -220,10 +219,12 @@ def _adopt(conn: Connection, call_id: int, task: MassTask, now: datetime) -> int
 def _give_back(conn: Connection, call_id: int, now: datetime) -> int:
     if not _settle(conn, call_id, now, reason="never arrived at the platform"):
         return 0
+    # A sender that died may never have made the call: only the platform's own silence is a try.
+    tries = case((targets.c.reason == _DIED, targets.c.attempts - 1), else_=targets.c.attempts)
     conn.execute(
         update(targets)
         .where(targets.c.call_id == call_id, targets.c.state == "unknown")
-        .values(state="approved", reason="never arrived: sent again")
+        .values(state="approved", reason="never arrived: sent again", attempts=tries)
     )
     return 1
 

@@ -27,8 +27,7 @@ from qunflow.delivery.workers import working
 from qunflow.errors import BadInput, ChannelRefused, ConfigurationError, QunflowError, TransientError
 from qunflow.language import catalogue
 
-PARALLEL = 4
-_TOGETHER = 16
+PARALLEL = 8
 _WELCOMED_ALREADY = 41051
 _NO_URL = "set QUNFLOW_WEB_URL: a card needs the address of Qunflow's own pages"
 # A call with a key may be made again: the platform carries it out once.
@@ -60,10 +59,10 @@ def drain(
     report = DeliveryReport()
     began = stopwatch()
     recover(ports, now)
-    with working(ports.directory) as worker:
+    with ThreadPoolExecutor(PARALLEL) as pool, working(ports.directory) as worker:
         for page in _pages(ports, worker, now, ways):
             page.report(report)
-            report.problem = _send_all(ports, page.claims, now, report)
+            report.problem = _send_page(ports, pool, page.claims, now, report)
             if report.problem is not None or (budget_s is not None and stopwatch() - began >= budget_s):
                 break
     with ports.store.reading() as conn:
@@ -86,19 +85,19 @@ def _pages(ports: Ports, worker: str, now: datetime, ways: Sequence[str]) -> Ite
             return
 
 
-def _send_all(ports: Ports, claims: Sequence[Claim], now: datetime, report: DeliveryReport) -> QunflowError | None:
+def _send_page(
+    ports: Ports, pool: ThreadPoolExecutor, claims: Sequence[Claim], now: datetime, report: DeliveryReport
+) -> QunflowError | None:
     problem: QunflowError | None = None
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        for start in range(0, len(claims), _TOGETHER):
-            part = claims[start : start + _TOGETHER]
-            outcomes = (
-                list(pool.map(partial(send_one, ports), part))
-                if problem is None
-                else [CallOutcome(one, "held", why="waits for the platform") for one in part]
-            )
-            ports.store.write(partial(settle, vault=ports.vault, outcomes=outcomes, now=now))
-            count(report, outcomes)
-            problem = problem or next((one.problem for one in outcomes if one.problem is not None), None)
+    for start in range(0, len(claims), PARALLEL):
+        part = claims[start : start + PARALLEL]
+        if problem is None:
+            outcomes = list(pool.map(partial(send_one, ports), part))
+        else:
+            outcomes = [CallOutcome(one, "held", why="waits for the platform") for one in part]
+        ports.store.write(partial(settle, vault=ports.vault, outcomes=outcomes, now=now))
+        count(report, outcomes)
+        problem = problem or next((one.problem for one in outcomes if one.problem is not None), None)
     return problem
 
 

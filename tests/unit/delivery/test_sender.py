@@ -173,11 +173,11 @@ def test_a_refusal_is_final_and_does_not_hold_up_the_others(ports: Ports, platfo
 def test_what_never_left_is_approved_again_and_leaves_no_trace(ports: Ports, platform: FakePlatform) -> None:
     """Without a network nothing is lost, nothing is ambiguous, and no try is counted."""
     put(ports.store, *(a_plan(one, f"text {one}") for one in add_groups(ports.store, 40)))
-    platform.faults["add_msg_template"] = ["refused"] * 16
+    platform.faults["add_msg_template"] = ["refused"] * 8
     report = drain(ports, now=NOON)
-    assert report.waiting == 40
+    assert report.waiting == 32
     assert isinstance(report.problem, ChannelUnavailable)
-    assert platform.calls.count("add_msg_template") == 16
+    assert platform.calls.count("add_msg_template") == 8
     with ports.store.reading() as conn:
         assert conn.execute(select(func.count()).select_from(calls)).scalar() == 0
         assert set(conn.execute(select(targets.c.attempts)).scalars()) == {0}
