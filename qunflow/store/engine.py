@@ -27,7 +27,7 @@ from qunflow.store.failures import explain, is_busy
 Result = TypeVar("Result")
 DialectName = Literal["sqlite", "postgresql"]
 
-BUSY_TIMEOUT_S = 5.0
+BUSY_TIMEOUT_S = 10.0
 RETRY_WAITS_S = (0.02, 0.1, 0.4, 1.0)
 _EXAMPLES = "use sqlite:////path/to/qunflow.sqlite3 or postgresql://user:password@host/database"
 
