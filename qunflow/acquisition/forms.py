@@ -30,7 +30,7 @@ _ENCODINGS = ("utf-8-sig", "gb18030")
 
 @dataclass(frozen=True, slots=True)
 class FormMap:
-    """Which key of a form's rows holds which fact; a fact that is not mapped is looked for under its usual names."""
+    """Which key of a form's rows holds which fact; where a row lacks that key, the usual names are tried."""
 
     form: str
     community: str
@@ -38,8 +38,9 @@ class FormMap:
 
     def value(self, row: Mapping[str, object], fact: str) -> str:
         """The text of one fact in one row, empty when the row does not say."""
-        if fact in self.fields:
-            return plain(row.get(self.fields[fact]))
+        mapped = self.fields.get(fact)
+        if mapped in row:
+            return plain(row[mapped])
         return next((plain(row[name]) for name in USUAL_COLUMNS[fact] if name in row and plain(row[name])), "")
 
     def knows(self, columns: set[str]) -> bool:

@@ -61,6 +61,11 @@ def test_mapped_columns_win_over_usual_names() -> None:
     assert read("手机号,联系方式\n1,13800138000\n".encode(), form=form)[0][1] == "13800138000"
 
 
+def test_a_mapping_of_the_push_does_not_hide_an_export_s_columns() -> None:
+    """The same form pushes `field_2` and exports 手机号: both are found."""
+    assert read(CSV.encode(), form=FORM)[0][1] == "13800138000"
+
+
 def test_a_row_without_serial_gets_a_keyed_digest() -> None:
     """Rows of an export without numbers are known by their content, not by their position."""
     first = read("手机号\n13800138000\n".encode())
