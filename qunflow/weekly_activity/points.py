@@ -54,9 +54,8 @@ def _prize_account(community: str, activity: str, streak_days: int, person_id: i
 def grant_points(event_key: str, reason: str, community: str, person_id: int, points: int) -> Booking:
     """Points from the community to a person."""
     theirs = points_account(community, person_id)
-    return Booking(
-        event_key, "points", reason, {theirs: points, issued_account(community): -points}, {theirs: person_id}
-    )
+    postings = {theirs: points, issued_account(community): -points}
+    return Booking(event_key, community, "points", reason, postings, {theirs: person_id})
 
 
 def checkin_prefix(community: str, activity: str) -> str:
