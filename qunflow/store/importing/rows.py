@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NO_ACTOR, NO_EVENT = "no actor", "no event"
 BAD_TIME, FUTURE, BAD_AMOUNT = "unreadable time", "time in the future", "unreadable amount"
+# Yuan and full-width yuan signs, both commas, 元, spaces.
+_MONEY_SIGNS = "[\u00a5\uffe5,\uff0c\u5143\\s]"
 # 2001 in milliseconds; smaller numbers are seconds.
 _MILLISECONDS_FROM = 10**12
 
@@ -162,12 +164,12 @@ def _optional(frame: pd.DataFrame, column: str) -> pd.Series | str:
 
 
 def _fen(frame: pd.DataFrame, column: str) -> pd.Series | int:
-    """Yuan, as exports write money, in fen; nothing is 0, what is no number is null."""
+    """Yuan, as exports write money (signs, thousands, 元), in fen; nothing is 0, what is no number is null."""
     import pandas as pd
 
     if not column:
         return 0
-    text = _text(frame[column]).str.replace(r"[¥¥,,元\s]", "", regex=True).replace("", "0")
+    text = _text(frame[column]).str.replace(_MONEY_SIGNS, "", regex=True).replace("", "0")
     yuan = pd.to_numeric(text, errors="coerce")
     return (yuan * 100).round()
 
