@@ -30,12 +30,13 @@ def sandbox(
     hook_url: Annotated[str, Parameter(help="Qunflow 网页地址 (base address of qunflow web)")] = "",
     hook_secret: Annotated[str, Parameter(help="表单与订单签名密钥,或 QUNFLOW_HOOK_SECRET")] = "",
     quota_mode: Annotated[str, Parameter(help="群发额度 month_days|week_7|day_1|month_4")] = "month_days",
+    rate: Annotated[float, Parameter(help="每秒走几秒,0 只在被叫时走 (simulated seconds a second, 0 stands still)")] = 0.0,
     empty: Annotated[bool, Parameter(help="只有员工和空群 (staff and empty groups only)")] = False,
 ) -> None:
     """
     Serve the sandbox until interrupted.
 
-    The clock stands at the end of the past and moves only when told to (``POST /_sandbox/clock``).
+    The clock stands at the end of the past and moves when told to (``POST /_sandbox/clock``), or by itself at ``rate``.
     """
     from qunflow.sandbox.running import serve
 
@@ -51,6 +52,7 @@ def sandbox(
         callback=_callback(callback_url, callback_token, callback_aes_key),
         hooks=_hooks(hook_url, hook_secret),
         limits=Limits(quota_mode=quota_mode),
+        rate=rate,
         spec=spec,
         populated=not empty,
     )

@@ -47,9 +47,9 @@ class Gate:
         if self._running.get(path, 0) >= self._limits.parallel_calls:
             raise Refusal(45033)
         windows = self._windows_of(path)
-        if any([window.is_full(now) for window in windows]):
-            raise Refusal(45009)
         for window in windows:
+            if window.is_full(now):
+                raise Refusal(45009)
             window.count(now)
         self._running[path] = self._running.get(path, 0) + 1
 

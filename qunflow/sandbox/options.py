@@ -54,7 +54,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Everything `qunflow sandbox` can be told; ``db`` is a file or ``:memory:``."""
+    """
+    Everything `qunflow sandbox` can be told.
+
+    ``db`` is a file or ``:memory:``; ``start`` is where the past begins; ``rate`` is how many simulated seconds pass in
+    a real one, 0 for a clock that moves only when told to.
+    """
 
     corp_id: str
     secret: str = field(repr=False)
@@ -65,5 +70,6 @@ class Options:
     callback: Callback = field(default=Callback(), repr=False)
     hooks: Hooks = field(default=Hooks(), repr=False)
     limits: Limits = Limits()
+    rate: float = 0.0
     spec: Path | None = None
     populated: bool = True

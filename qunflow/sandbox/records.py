@@ -1,7 +1,7 @@
 """
 The platform's own things: staff, customers, groups, codes, messages, files.
 
-Instants are whole Unix seconds on the sandbox clock; nested values are plain JSON, so that a record can be written as is.
+Instants are whole Unix seconds on the sandbox clock; nested values are plain JSON, so that records are written as is.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from qunflow.sandbox.world.traits import name_of, phone_of
 FILLS_FORM = 0.8
 STOPS_AFTER_FORM = 0.12
 SENDS_TWICE = 0.06
+UNFRIENDS = 0.25
 _BUSY_HOURS = tuple((hour, 1.0 + (hour in (10, 12, 19, 20))) for hour in range(8, 22))
 
 
@@ -146,5 +147,5 @@ async def leave(community: Community, about: dict[str, Any]) -> None:
         return
     clients.leave(community.platform, about["chat"], person.who)
     community.people.put(replace(person, check_in="", check_in_until=0))
-    if community.dice.roll("unfriend", person.number, about["chat"]) < 0.25:
+    if community.dice.roll("unfriend", person.number, about["chat"]) < UNFRIENDS:
         community.plan(community.platform.now() + 90, "unfriend", person=person.number)

@@ -11,8 +11,8 @@ from typing import Any
 _LINK = re.compile(r"https?://[^\s\"'<>,，。；、）)\]】]+")
 _SHORT = re.compile(r"/s/[0-9A-Za-z]+$")
 _CHECK_IN = re.compile(r"/c/[0-9A-Za-z_-]+$")
-_ASKS = re.compile(r"扣\s*[“\"]?1|回(复)?\s*[“\"]?1|接龙|选字母|报个数|猜|回复|扣个")
-_PRICE = re.compile(r"(\d{1,5}(?:\.\d{1,2})?)\s*元")
+_ASKS = re.compile(r"扣\s*[“\"]?1|回(复)?\s*[“\"]?1|接龙|选字母|报个数|猜|回复|扣个|说说|聊聊|发出来|[??]")
+_PRICE = re.compile(r"(\d{1,5}(?:\.\d{1,2})?)\s*元(?!券)")
 _COUPON = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{13,26}\b")
 _HAN = re.compile(r"[一-鿿]{3,}")
 _COMMON = frozenset(

@@ -61,6 +61,12 @@ class Course:
             self._platform.storage.commit()
             return happened
 
+    async def tick(self, rate: float) -> None:
+        """Let the clock run by itself, ``rate`` simulated seconds a real second, until cancelled."""
+        while True:
+            await asyncio.sleep(1.0)
+            await self.advance(self._platform.now() + max(int(rate), 1))
+
     async def flush(self) -> None:
         """Push what client acts caused."""
         await self._callbacks.flush()

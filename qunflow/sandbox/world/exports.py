@@ -83,7 +83,7 @@ def truth(community: Community) -> dict[str, Any]:
 
 
 def events_csv(community: Community) -> str:
-    """The past as the earlier tool exports it: ordinary columns, local times, a few rows twice, a few without a person."""
+    """The past as the earlier tool exports it: plain columns, local times, some rows twice, some without a person."""
     counters = community.platform.counters
     events = community.platform.storage.events(0, counters["past_until"].value, tuple(EVENT_WORDS))
     return _table(EVENT_COLUMNS, _event_rows(community, events))

@@ -18,7 +18,8 @@ _SILENCE = DayHeard(0, 0.0)
 async def dawn(community: Community, about: dict[str, Any]) -> None:
     """Close yesterday and plan today; asks for the next dawn."""
     start = day_start(community.platform.now())
-    close_day(community, start - DAY_S)
+    if start > community.platform.counters["past_until"].value:
+        close_day(community, start - DAY_S)
     plan_leaves(community, start)
     arrivals.plan_day(community, start)
     readers.plan_check_ins(community, start)

@@ -21,7 +21,7 @@ from qunflow.sandbox.world.rules import DayHeard
 
 OPENING_SHARE = 0.3
 OPENING_DAYS = 4
-OLD_JOIN_CHANCE = 0.78
+OLD_JOIN_CHANCE = 0.60
 FRIDAY, WEDNESDAY = 4, 2
 
 
@@ -118,12 +118,12 @@ def _lively_day(community: Community, midnight: int) -> list[Event]:
     events: list[Event] = []
     for person in community.people:
         for chat_id in community.chats_of(person):
-            events += _person_day(community, person, chat_id, routines[chat_id], midnight)
-            person = community.people[str(person.number)]
+            events += _person_day(community, person.number, chat_id, routines[chat_id], midnight)
     return sorted(events)
 
 
-def _person_day(community: Community, person: Person, chat_id: str, routine: Routine, midnight: int) -> list[Event]:
+def _person_day(community: Community, number: int, chat_id: str, routine: Routine, midnight: int) -> list[Event]:
+    person = community.people[str(number)]
     traits = community.traits(person)
     times = nights.chatter(community, person, chat_id, routine.heard, midnight)
     events: list[Event] = [(at, "message", person.who, chat_id, 0) for at in times]
@@ -179,13 +179,13 @@ def _leavers(community: Community, midnight: int) -> list[tuple[Person, str]]:
             )
             if community.dice.roll("leave", midnight, seat.chat_id, person.number) < chance:
                 found.append((person, seat.chat_id))
-        if person.orders >= 2:
+        if person.orders:
             _promote(community, person, midnight)
     return found
 
 
 def _promote(community: Community, person: Person, midnight: int) -> None:
-    """A second order opens the members' group, once."""
+    """An order opens the members' group; half of the buyers come."""
     member_groups = [c for c in community.platform.chats if (g := community.group_spec(c.chat_id)) and g.share == 0]
     invited = community.dice.roll("promoted", person.number, person.orders) < 0.5
     for chat in member_groups[:1]:
@@ -201,9 +201,9 @@ def _leave(community: Community, person: Person, chat_id: str, midnight: int) ->
     hour = 9 + 13 * community.dice.roll("leave at", midnight, person.number)
     community.platform.set_now(max(midnight + int(hour * 3_600), seat.join_time + 60, community.platform.now()))
     clients.leave(community.platform, chat_id, person.who)
-    if community.dice.roll("unfriend", person.number, chat_id) < 0.25:
-        if community.platform.is_friend(community.spec.helper, person.who):
-            clients.end_friendship(community.platform, community.spec.helper, person.who)
+    friends = community.platform.is_friend(community.spec.helper, person.who)
+    if friends and community.dice.roll("unfriend", person.number, chat_id) < arrivals.UNFRIENDS:
+        clients.end_friendship(community.platform, community.spec.helper, person.who)
 
 
 def first_midnight(start: int) -> int:

@@ -7,6 +7,7 @@ sinks when nothing comes. Everything else follows from it, so a group without co
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from qunflow.sandbox.world.traits import Traits
@@ -26,7 +27,7 @@ class DayHeard:
 def reading_chance(traits: Traits, warmth: float, message_of_day: int) -> float:
     """Chance to see the nth message of a day: noise beyond one's tolerance is scrolled past."""
     patience = min(1.0, traits.tolerance / max(message_of_day, 1))
-    return (0.08 + 0.62 * warmth) * patience**1.5
+    return (0.08 + 0.62 * warmth) * patience * math.sqrt(patience)
 
 
 def reply_chance(traits: Traits, warmth: float, appeal: float) -> float:
@@ -36,13 +37,13 @@ def reply_chance(traits: Traits, warmth: float, appeal: float) -> float:
 
 def click_chance(traits: Traits, appeal: float, warm_up: float) -> float:
     """Chance that a reader taps an offer's link; ``warm_up`` as of `warm_up_factor`."""
-    return min(0.20 * traits.interest * appeal * warm_up, 0.9)
+    return min(0.28 * traits.interest * appeal * warm_up, 0.9)
 
 
 def buying_chance(traits: Traits, warmth: float, warm_up: float, price_fen: int) -> float:
     """Chance that somebody who opened the offer pays; far above one's usual order it sinks."""
     dear = max(price_fen / max(traits.budget_fen, 1), 1.0)
-    return min((0.04 + 0.30 * traits.interest * warmth) * warm_up / dear, 0.85)
+    return min((0.08 + 0.45 * traits.interest * warmth) * warm_up / dear, 0.85)
 
 
 def warm_up_factor(*, read_s_ago: int | None, same_subject: bool, replied: bool) -> float:
@@ -58,13 +59,13 @@ def warm_up_factor(*, read_s_ago: int | None, same_subject: bool, replied: bool)
 
 def check_in_chance(traits: Traits, warmth: float) -> float:
     """Chance of a day's check-in for somebody who knows about the challenge."""
-    return 0.55 * traits.diligent**1.5 * (0.4 + warmth)
+    return 0.55 * traits.diligent * math.sqrt(traits.diligent) * (0.4 + warmth)
 
 
 def chatting_chance(traits: Traits, warmth: float, heard: DayHeard) -> float:
     """Chance to say something unasked on a day; silence of the staff makes silence."""
     alive = 1.0 if heard.messages else 0.35
-    return 0.22 * traits.sociable * warmth**1.5 * alive
+    return 0.36 * traits.sociable * warmth * math.sqrt(warmth) * alive
 
 
 def warmth_after(traits: Traits, warmth: float, heard: DayHeard) -> float:
@@ -79,15 +80,15 @@ def warmth_after(traits: Traits, warmth: float, heard: DayHeard) -> float:
 
 def leaving_chance(traits: Traits, warmth: float, heard: DayHeard, *, days_in: int, pulled: bool) -> float:
     """Chance to leave the group today: the cold, the annoyed, the newly pulled in."""
-    cold = 0.05 * max(0.45 - warmth, 0.0) ** 1.5
-    annoyed = 0.006 * max(heard.messages - traits.tolerance, 0.0)
-    second_thoughts = (0.035 if pulled else 0.012) / (1 + days_in)
-    return 0.0008 + cold + annoyed + second_thoughts
+    cold = 0.14 * max(0.5 - warmth, 0.0) ** 2
+    annoyed = 0.005 * max(heard.messages - traits.tolerance, 0.0)
+    second_thoughts = (0.08 if pulled else 0.03) / (1 + days_in)
+    return 0.001 + cold + annoyed + second_thoughts
 
 
 def joining_chance(traits: Traits, appeal: float, time: int) -> float:
     """Chance to scan the code in the nth private message; every repetition is worth less."""
-    return traits.eager * (0.55 + 0.6 * appeal) * 0.35 ** (time - 1)
+    return traits.eager * (0.55 + 0.6 * appeal) * math.pow(0.35, time - 1)
 
 
 def is_awake(hour: float) -> bool:

@@ -60,7 +60,7 @@ class CommunitySpec:
     people: int = 600
     past_days: int = 60
     arrivals_per_day: float = 9.0
-    pulled_share: float = 0.25
+    pulled_share: float = 0.18
     form: str = "Oet50U"
     helper: str = "helper_xm"
     staff: tuple[StaffSpec, ...] = (

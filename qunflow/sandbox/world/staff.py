@@ -1,7 +1,7 @@
 """
 The staff's habits: owners confirm mass tasks soon, late or never; admins post hand-send cards, or miss them.
 
-A *prompt* person reacts within minutes nearly always, a *late* one after hours and not always, a *never* one not at all.
+A *prompt* person reacts within minutes nearly always, a *late* one after hours and not always, a *never* one never.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from qunflow.sandbox.world.community import Community, local_hour
 
 WORK_STARTS_H, WORK_ENDS_H = 7.5, 22.0
 COUNT_AFTER_S = 8 * 60
+OPEN_STATES = ("waiting", "sent", "", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ async def open_card(community: Community, about: dict[str, Any]) -> None:
     now = community.platform.now()
     if now < (due := _instant(card.get("due_at"), now)):
         community.plan(due + 30, "open_card", address=about["address"])
-    elif now <= _instant(card.get("not_after"), now) and card.get("state") not in ("done", "cancelled", "expired"):
+    elif now <= _instant(card.get("not_after"), now) and card.get("state") in OPEN_STATES:
         await _post(community, about["address"], card)
 
 
