@@ -6,6 +6,7 @@ The check-in is kept in the inbox; what it is worth is decided by the weekly act
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -20,6 +21,8 @@ from qunflow.web.keeping import keep
 from qunflow.web.pages import page, wants_json
 from qunflow.web.ports import ports_of
 from qunflow.web.refusals import Refusal
+
+_CODE = re.compile(r"[0-9A-Za-z_-]{6,32}")
 
 router = APIRouter()
 
@@ -62,7 +65,7 @@ def _visit(request: Request, code: str) -> Visit:
     may_ask(request)
     ports = ports_of(request)
     with ports.store.reading() as conn:
-        activity = by_code(conn, [code]).get(code) if "\x00" not in code else None
+        activity = by_code(conn, [code]).get(code) if _CODE.fullmatch(code) else None
     community = next((c for c in ports.workspace.communities if activity and c.key == activity.community), None)
     if activity is None or community is None:
         raise unknown_code(request)

@@ -1,0 +1,164 @@
+"""The WeCom callback receiver: who may speak, what is kept, and that nothing strange ever gets further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from qunflow.connectors.wecom.crypto import CallbackCrypto
+from qunflow.store import inbox
+from qunflow.web.app import create_app
+from qunflow.web.ports import WebPorts
+
+EVENT = (
+    b"<xml><ToUserName><![CDATA[wwSBX]]></ToUserName><CreateTime>1763700001</CreateTime>"
+    b"<Event><![CDATA[change_external_chat]]></Event><ChangeType><![CDATA[update]]></ChangeType>"
+    b"<MemChangeList><Item><![CDATA[wmSBX01]]></Item><Item><![CDATA[wmSBX02]]></Item></MemChangeList></xml>"
+)
+Post = Callable[..., tuple[int, str]]
+
+
+def envelope(encrypted: str) -> bytes:
+    """The outer document WeCom posts."""
+    return f"<xml><ToUserName><![CDATA[wwSBX]]></ToUserName><Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>".encode()
+
+
+def address(crypto: CallbackCrypto, encrypted: str, nonce: str = "372623149") -> str:
+    """The signed address of a message."""
+    parts = {
+        "msg_signature": crypto.signature("1763700001", nonce, encrypted),
+        "timestamp": "1763700001",
+        "nonce": nonce,
+    }
+    return "/wecom/callback?" + urlencode(parts)
+
+
+def kept(ports: WebPorts) -> list[inbox.InboxRow]:
+    """What is in the inbox."""
+    with ports.store.reading() as conn:
+        return inbox.unapplied(conn, ports.vault, "wecom", 100)
+
+
+def answer(client: TestClient, where: str, body: bytes) -> tuple[int, str]:
+    """Status and error code of a post; the code is empty for an acknowledgement."""
+    found = client.post(where, content=body)
+    return found.status_code, found.json()["error"]["code"] if found.content else ""
+
+
+def test_the_address_check_is_answered_with_the_echo_alone(client: TestClient, crypto: CallbackCrypto) -> None:
+    """Saving the address in the admin console works: the decrypted echo, no quotes, no newline."""
+    sealed = crypto.seal(b"5927782489442352469")
+    found = client.get(address(crypto, sealed) + "&" + urlencode({"echostr": sealed}))
+    assert (found.status_code, found.text) == (200, "5927782489442352469")
+
+
+def test_an_event_is_kept_as_its_fields(client: TestClient, crypto: CallbackCrypto, ports: WebPorts) -> None:
+    """An acknowledged event is in the inbox, lists as lists."""
+    sealed = crypto.seal(EVENT)
+    assert answer(client, address(crypto, sealed), envelope(sealed)) == (200, "")
+    (row,) = kept(ports)
+    assert row.body == {
+        "ToUserName": "wwSBX",
+        "CreateTime": "1763700001",
+        "Event": "change_external_chat",
+        "ChangeType": "update",
+        "MemChangeList": ["wmSBX01", "wmSBX02"],
+    }
+
+
+def test_a_repeated_event_is_acknowledged_and_kept_once(
+    client: TestClient, crypto: CallbackCrypto, ports: WebPorts
+) -> None:
+    """WeCom retries with a new random prefix and nonce: same event, one row, always 200."""
+    for nonce in ("1", "2", "3", "4"):
+        sealed = crypto.seal(EVENT)
+        assert answer(client, address(crypto, sealed, nonce), envelope(sealed)) == (200, "")
+    assert len(kept(ports)) == 1
+
+
+def test_every_failure_looks_the_same(client: TestClient, crypto: CallbackCrypto) -> None:
+    """A wrong signature, a wrong receiver, garbage inside and garbage outside cannot be told apart."""
+    other = CallbackCrypto(token=crypto.token, aes_key=crypto.aes_key, receive_id="somebody-else")
+    foreign, garbage = other.seal(EVENT), crypto.seal(b"not xml at all")
+    tries = [
+        (address(crypto, crypto.seal(EVENT)), envelope(crypto.seal(EVENT))),
+        (address(crypto, foreign), envelope(foreign)),
+        (address(crypto, garbage), envelope(garbage)),
+        (address(crypto, ""), b"<xml>"),
+        ("/wecom/callback", envelope(garbage)),
+    ]
+    assert {answer(client, where, body) for where, body in tries} == {(403, "callback_refused")}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b'<!DOCTYPE xml [<!ENTITY a "b">]><xml><Encrypt>&a;</Encrypt></xml>',
+        b'<!DOCTYPE xml [<!ENTITY a SYSTEM "file:///etc/passwd">]><xml><Encrypt>&a;</Encrypt></xml>',
+        b"<a>" * 100_000,
+        b"<xml>" + b"<b/>" * 50_000 + b"</xml>",
+        "<?xml version='1.0' encoding='utf-16'?><xml/>".encode("utf-16"),
+    ],
+    ids=["entity", "external", "deep", "wide", "utf16"],
+)
+def test_hostile_xml_is_refused(client: TestClient, hostile: bytes) -> None:
+    """Entities, depth, width and foreign encodings never get past the reader."""
+    assert answer(client, "/wecom/callback", hostile) == (403, "callback_refused")
+
+
+def test_without_a_token_the_receiver_says_so(ports: WebPorts) -> None:
+    """An engineer who forgot the token reads which variable is missing."""
+    bare = WebPorts(ports.store, ports.vault, ports.clock, ports.workspace, ports.language)
+    with TestClient(create_app(bare)) as client:
+        found = client.post("/wecom/callback", content=b"<xml/>")
+    assert (found.status_code, found.json()["error"]["code"]) == (503, "callback_not_set_up")
+
+
+def test_any_flipped_bit_is_refused(client: TestClient, crypto: CallbackCrypto, ports: WebPorts) -> None:
+    """Whoever changes a bit of the ciphertext, signature, time or nonce is refused, and nothing is kept."""
+    sealed = crypto.seal(EVENT)
+    fixed = ("1763700001", "372623149")
+    good = [crypto.signature(*fixed, sealed), *fixed, sealed]
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(which=st.integers(0, 3), place=st.integers(0, 10_000), bit=st.integers(0, 7))
+    def flipped(which: int, place: int, bit: int) -> None:
+        parts = [part.encode() for part in good]
+        changed = bytearray(parts[which])
+        changed[place % len(changed)] ^= 1 << bit
+        parts[which] = bytes(changed)
+        query = urlencode(dict(zip(("msg_signature", "timestamp", "nonce"), parts[:3], strict=True)))
+        body = b"<xml><Encrypt>" + parts[3] + b"</Encrypt></xml>"
+        assert answer(client, f"/wecom/callback?{query}", body) == (403, "callback_refused")
+
+    flipped()
+    assert kept(ports) == []
+
+
+def test_signed_garbage_never_raises_another_error(client: TestClient, crypto: CallbackCrypto, ports: WebPorts) -> None:
+    """Even the holder of the key cannot make the receiver stumble: whatever is inside, 200 or the one refusal."""
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(inside=st.binary(max_size=200) | st.text(max_size=80).map(lambda t: f"<xml><a>{t}</a></xml>".encode()))
+    def garbage(inside: bytes) -> None:
+        sealed = crypto.seal(inside)
+        assert answer(client, address(crypto, sealed), envelope(sealed)) in ((200, ""), (403, "callback_refused"))
+
+    garbage()
+
+
+def test_unsigned_garbage_never_raises_another_error(client: TestClient) -> None:
+    """Anybody may post anything, in the address and in the body."""
+
+    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(body=st.binary(max_size=300), signature=st.text(max_size=50), nonce=st.text(max_size=50))
+    def garbage(body: bytes, signature: str, nonce: str) -> None:
+        query = urlencode({"msg_signature": signature, "nonce": nonce, "timestamp": "1"}, errors="replace")
+        assert answer(client, f"/wecom/callback?{query}", body) == (403, "callback_refused")
+
+    garbage()
