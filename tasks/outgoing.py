@@ -36,7 +36,7 @@ def slots_of_stage(run: StageRun) -> list[GroupSlot]:
     """Today's slots of the run's stage: group, its number in the store, and the slot with its playbook."""
     here, community = run.runtime, run.community
     numbers = here.store.write(partial(members.sync_groups, workspace=here.workspace))
-    playbooks = {name: here.templates.playbook(name) for name in playbooks_needed(community)}
+    playbooks = {name: here.templates.playbook(name, with_copy=False) for name in playbooks_needed(community)}
     return [
         (group, numbers[community.key, group.key], occurrence)
         for group in community.groups_on(run.day)

@@ -92,9 +92,13 @@ def playbook_schema_text() -> str:
     return json.dumps(PlaybookFile.model_json_schema(), ensure_ascii=False, indent=2) + "\n"
 
 
-def load_playbook(templates: Templates, name: str) -> Playbook:
+def load_playbook(templates: Templates, name: str, *, with_copy: bool = True) -> Playbook:
     """
     Read a playbook and check it against the templates it names.
+
+    Args:
+        with_copy: whether a mistake in a slot's copy is a mistake of the playbook. Not so when a day is planned: there
+            the one slot fails and the others go out.
 
     Raises:
         ConfigurationError: no such playbook, or mistakes in it, each with file:line:column.
@@ -108,13 +112,13 @@ def load_playbook(templates: Templates, name: str) -> Playbook:
     document = read_yaml(file)
     written = checked(PlaybookFile, document)
     slots = tuple(slot.slot() for slot in written.slots)
-    mistakes = [*_mistakes(slots, document, templates), *_two_tasks(slots, document)]
+    mistakes = [*_mistakes(slots, document, templates if with_copy else None), *_two_tasks(slots, document)]
     if mistakes:
         raise SettingsError(in_order(mistakes))
     return Playbook(name, written.title, slots, written.alone_days)
 
 
-def _mistakes(slots: Sequence[Slot], document: Document, templates: Templates) -> Iterator[Mistake]:
+def _mistakes(slots: Sequence[Slot], document: Document, templates: Templates | None) -> Iterator[Mistake]:
     keys = [slot.key for slot in slots]
     for number, slot in enumerate(slots):
         at: Keys = ("slots", number)
@@ -126,7 +130,8 @@ def _mistakes(slots: Sequence[Slot], document: Document, templates: Templates) -
         if slot.goes_with and slot.goes_with not in keys:
             place = document.place_of((*at, "goes_with"))
             yield Mistake(place, f"unknown slot {slot.goes_with!r}", did_you_mean(slot.goes_with, keys))
-        yield from _wrong_template(slot, document, at, templates)
+        if templates is not None:
+            yield from _wrong_template(slot, document, at, templates)
 
 
 def _wrong_template(slot: Slot, document: Document, at: Keys, templates: Templates) -> Iterator[Mistake]:

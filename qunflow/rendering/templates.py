@@ -86,11 +86,11 @@ class Templates:
             raise ConfigurationError(f"{name} renders to {len(text)} characters", "shorten it", Place(name, 1, 1))
         return text
 
-    def playbook(self, name: str) -> Playbook:
-        """The playbook of a name. Raises: ConfigurationError with file:line:column."""
+    def playbook(self, name: str, *, with_copy: bool = True) -> Playbook:
+        """The playbook of a name, see ``load_playbook``. Raises: ConfigurationError with file:line:column."""
         from qunflow.rendering.playbooks import load_playbook
 
-        return load_playbook(self, name)
+        return load_playbook(self, name, with_copy=with_copy)
 
     def find(self, name: str) -> Path:
         """The file of a template. Raises: ConfigurationError naming the likely one."""
