@@ -15,7 +15,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select, update
 
 from qunflow.store import ledger
-from qunflow.store.rows import chunks, insert_new
+from qunflow.store.rows import chunks, insert_ignore
 from qunflow.store.tables import coupons
 
 # Crockford's base 32: no I, L, O or U, so a code survives being read aloud.
@@ -62,8 +62,8 @@ def issue(
         event key → code, of new coupons and of those issued before.
     """
     rows = [_row(order, new_code(choice), at) for order in orders]
-    new = {row[0] for row in insert_new(conn, coupons, rows, ["event_key"])}
-    ledger.book_many(conn, [_issued(order) for order in orders if order.event_key in new], at)
+    insert_ignore(conn, coupons, rows)
+    ledger.book_many(conn, [_issued(order) for order in orders], at)
     return codes(conn, [order.event_key for order in orders])
 
 

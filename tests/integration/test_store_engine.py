@@ -121,6 +121,21 @@ def test_a_lock_that_stays_is_said_in_words(tmp_path: Path, monkeypatch: pytest.
     store.close()
 
 
+def test_a_write_transaction_is_alone_from_its_first_statement(
+    sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second writer does not even begin: what it would read could not be relied on."""
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.01)
+    path = tmp_path / "q.sqlite3"
+    path.write_bytes(sqlite_template.read_bytes())
+    store = Store.open(f"sqlite:///{path}")
+    began = False
+    with store.writing(), pytest.raises(StoreBusy), store.writing():
+        began = True
+    assert not began
+    store.close()
+
+
 def test_sqlite_runs_with_the_safe_settings(tmp_path: Path) -> None:
     """Rollback journal, full synchronisation, foreign keys on."""
     store = Store.open(f"sqlite:///{tmp_path / 'new' / 'folder' / 'q.sqlite3'}")

@@ -162,6 +162,16 @@ def test_a_file_whose_bytes_changed_is_named(store: Store, history: History) -> 
         history.verify(conn)
 
 
+def test_a_file_that_was_exchanged_is_named(store: Store, history: History) -> None:
+    """A sound file with other events in the place of a batch is not read."""
+    add(store, history, "b1", events("a"))
+    add(store, history, "b2", events("b", "c", "d", day=FIRST + timedelta(days=1)))
+    first, second = files(history)
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(BadInput, match="bytes of"):
+        keys(history)
+
+
 def test_a_missing_file_is_named(store: Store, history: History) -> None:
     """A file somebody deleted is not passed over in silence."""
     add(store, history, "b1", events("a"))
