@@ -1,0 +1,236 @@
+"""
+Commands about what goes out: the resident sender, and the outbox as a person sees it.
+
+What may leave and when is decided in ``delivery``; these commands only start it, show it and approve or stop it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json as jsonlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from cyclopts import App, Parameter
+
+from qunflow.cli.options import JsonOption, WorkspaceOption
+
+if TYPE_CHECKING:
+    from qunflow.delivery.resident import TickReport
+    from qunflow.language import Catalogue
+    from qunflow.runtime import Runtime
+
+app = App(name="outbox", result_action="return_value")
+
+DayOption = Annotated[date | None, Parameter(help="哪一天,默认今天 (local day)")]
+CommunityOption = Annotated[str, Parameter(help="社群的 key,默认第一个 (community)")]
+OnceOption = Annotated[bool, Parameter(negative="", help="只跑一轮 (one round only)")]
+EveryOption = Annotated[float, Parameter(help="每几秒一轮 (seconds between rounds)")]
+ByOption = Annotated[str, Parameter(help="谁审核的,默认登录名 (who)")]
+SlotOption = Annotated[str, Parameter(help="时段的 key (slot)")]
+ScopeArgument = Annotated[Literal["all", "campaign", "group"], Parameter(help="范围 (scope)")]
+KeyArgument = Annotated[str, Parameter(help="活动 key,或 社群/群 (campaign key, or community/group)")]
+
+_SETTINGS_PAUSE_S = 60.0
+
+
+def deliver(*, workspace: WorkspaceOption = None, once: OnceOption = False, every_s: EveryOption = 2.0) -> int:
+    """常驻发送:到点发、答欢迎语、催群主、核实结果 (send what is due until stopped)."""
+    with _opened(workspace) as here:
+        stopping = _until_stopped()
+        while True:
+            pause_s = _round(here, once=once)
+            if once or stopping.wait(max(every_s, pause_s)):
+                return 0
+
+
+@app.command(name="list")
+def list_(
+    *,
+    workspace: WorkspaceOption = None,
+    day: DayOption = None,
+    community: CommunityOption = "",
+    json: JsonOption = False,
+) -> int:
+    """看一天要发什么、发到哪一步 (what goes out on a day, and where it stands)."""
+    from qunflow.clock import local_day
+    from qunflow.delivery.outbox import board
+
+    with _opened(workspace) as here:
+        place = here.workspace.community(community)
+        shown_day = day or local_day(here.clock.now(), place.zone_info)
+        with here.store.reading() as conn:
+            rows = board(conn, place.key, shown_day)
+        if json:
+            _print_json([{key: value for key, value in row.items() if key != "text"} for row in rows])
+        else:
+            _print_board(rows, here.language, place.zone_info, f"{place.name} {shown_day:%Y-%m-%d}")
+    return 0
+
+
+@app.command
+def show(target_id: int, *, workspace: WorkspaceOption = None, json: JsonOption = False) -> int:
+    """看一条:全文和状态 (one message in full)."""
+    from sqlalchemy import select
+
+    from qunflow.delivery.outbox import board
+    from qunflow.errors import BadInput
+    from qunflow.store.tables import targets
+
+    with _opened(workspace) as here, here.store.reading() as conn:
+        wanted = select(targets.c.community, targets.c.local_day).where(targets.c.target_id == target_id)
+        found = conn.execute(wanted).one_or_none()
+        if found is None:
+            raise BadInput(f"there is no message {target_id}", "see `qunflow outbox list`")
+        row = next(one for one in board(conn, found.community, found.local_day) if one["target_id"] == target_id)
+        if json:
+            _print_json(row)
+        else:
+            _print_message(row, here.language)
+    return 0
+
+
+@app.command
+def approve(*, workspace: WorkspaceOption = None, slot: SlotOption, day: DayOption = None, by: ByOption = "") -> int:
+    """审核一个时段,过了才会发 (approve a slot; only then it goes out)."""
+    from qunflow.delivery import outbox
+
+    with _opened(workspace) as here:
+        work = partial(outbox.approve, which=slot, by=by or getpass.getuser(), at=here.clock.now(), day=day)
+        print(here.language.text("delivery.approved", number=here.store.write(work)))
+    return 0
+
+
+@app.command
+def stop(scope: ScopeArgument, key: KeyArgument = "all", *, workspace: WorkspaceOption = None) -> int:
+    """马上停发 (stop sending at once)."""
+    from qunflow.delivery import switches
+
+    with _opened(workspace) as here:
+        here.store.write(partial(switches.stop, scope=scope, key=key, by=getpass.getuser(), at=here.clock.now()))
+        _print_stopped(here)
+    return 0
+
+
+@app.command
+def resume(scope: ScopeArgument, key: KeyArgument = "all", *, workspace: WorkspaceOption = None) -> int:
+    """恢复发送 (send again)."""
+    from qunflow.delivery import switches
+
+    with _opened(workspace) as here:
+        here.store.write(partial(switches.go_on, scope=scope, key=key, by=getpass.getuser(), at=here.clock.now()))
+        _print_stopped(here)
+    return 0
+
+
+@contextmanager
+def _opened(workspace: WorkspaceOption) -> Iterator[Runtime]:
+    from qunflow.runtime import open_runtime
+
+    here = open_runtime(workspace)
+    try:
+        yield here
+    finally:
+        here.close()
+
+
+def _until_stopped() -> threading.Event:
+    """An event that SIGTERM and Ctrl-C set, so that a round is finished before the process ends."""
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda _number, _frame: stopping.set())
+    return stopping
+
+
+def _round(here: Runtime, *, once: bool) -> float:
+    """
+    One beat; returns how many seconds to leave the platform alone.
+
+    A beat that fails is told and tried again, unless there is only this one.
+    """
+    from qunflow.delivery.resident import tick
+    from qunflow.errors import ConfigurationError, TransientError
+    from qunflow.runtime.greetings import welcome_composer
+
+    try:
+        report = tick(here.ports, now=here.clock.now(), compose=welcome_composer(here), budget_s=5.0)
+    except (TransientError, ConfigurationError) as error:
+        if once:
+            raise
+        print(f"qunflow: {error}", file=sys.stderr, flush=True)
+        return _SETTINGS_PAUSE_S if isinstance(error, ConfigurationError) else error.retry_after_s
+    _print_beat(report, here.language, always=once)
+    for problem in report.problems:
+        if once:
+            raise problem
+        print(f"qunflow: {problem}", file=sys.stderr, flush=True)
+    wrong = any(isinstance(one, ConfigurationError) for one in report.problems)
+    return _SETTINGS_PAUSE_S if wrong else report.retry_after_s
+
+
+def _print_beat(report: TickReport, words: Catalogue, *, always: bool) -> None:
+    numbers = {
+        "welcomed": report.welcomes.sent,
+        "sent": report.delivery.sent,
+        "refused": report.delivery.refused + report.welcomes.refused,
+        "unknown": report.delivery.unknown,
+        "skipped": report.delivery.skipped,
+        "confirmed": report.polled.outcomes.get("delivered", 0),
+        "reminded": report.reminders.reminded,
+        "withdrawn": report.reminders.withdrawn,
+    }
+    if always or any(numbers.values()):
+        print(words.text("delivery.beat", **numbers), flush=True)
+
+
+def _print_json(value: object) -> None:
+    print(jsonlib.dumps(value, ensure_ascii=False, indent=1, default=_plain))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)
+
+
+def _print_board(rows: Sequence[dict[str, Any]], words: Catalogue, zone: ZoneInfo, title: str) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title)
+    for name in ("id", "time", "slot", "group", "way", "sender", "state", "outcome"):
+        table.add_column(words.text(f"delivery.column_{name}"))
+    for row in rows:
+        cells = (
+            str(row["target_id"]),
+            f"{row['due_at'].astimezone(zone):%H:%M}",
+            row["slot"],
+            row["group"],
+            words.text(f"delivery.way_{row['way']}"),
+            row["sender"],
+            words.text(f"delivery.state_{row['state']}") + (f" ({row['reason']})" if row["reason"] else ""),
+            words.text(f"delivery.outcome_{row['outcome']}"),
+        )
+        table.add_row(*(escape(cell) for cell in cells))
+    Console().print(table if rows else words.text("delivery.nothing"))
+
+
+def _print_message(row: dict[str, Any], words: Catalogue) -> None:
+    state = words.text(f"delivery.state_{row['state']}")
+    print(f"{row['target_id']} · {row['slot']} · {row['group']} · {row['sender']} · {state} {row['reason']}".rstrip())
+    print(row["text"])
+
+
+def _print_stopped(here: Runtime) -> None:
+    from qunflow.delivery.switches import stopped
+
+    with here.store.reading() as conn:
+        rows = stopped(conn)
+    listed = "、".join(f"{row['scope']} {row['key']}" for row in rows)
+    print(here.language.text("delivery.stopped", listed=listed) if rows else here.language.text("delivery.running"))
