@@ -1,0 +1,111 @@
+"""A community log that nobody here wrote gives the matrix that others computed from it, cell for cell."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from flows.retention import retention
+from qunflow import runtime
+from qunflow.cli import main
+from qunflow.retention.params import RetentionParams
+from qunflow.runtime import Runtime, open_runtime
+from qunflow.settings.scaffold import write_workspace
+from qunflow.store import figures
+from qunflow.store.tables import check_results
+
+DATA = Path(os.environ.get("QUNFLOW_DATA_DIR") or Path(__file__).resolve().parents[3] / "shared" / "data")
+LOG, REFERENCE = DATA / "irc_raku_beginner.parquet", DATA / "irc_raku_beginner.month.ref.json"
+WEEKLY_LOG, WEEKLY_REFERENCE = DATA / "irc_perl6_dev.parquet", DATA / "irc_perl6_dev.week.ref.json"
+LAST_DAY = "2026-06-18"
+
+pytestmark = [
+    pytest.mark.usefixtures("prefect_server"),
+    pytest.mark.skipif(
+        not LOG.is_file(), reason=f"no real log at {DATA}; set QUNFLOW_DATA_DIR to the folder that has it"
+    ),
+]
+
+
+@pytest.fixture
+def brand(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """An empty workspace, made the runtime of this process."""
+    variables = {
+        "QUNFLOW_WECOM_BASE_URL": "http://127.0.0.1:9",
+        "QUNFLOW_WECOM_CORP_ID": "wwtest",
+        "QUNFLOW_WECOM_SECRET": "test-secret",
+        "QUNFLOW_WECOM_AGENT_ID": "1000002",
+    }
+    folder = write_workspace(tmp_path / "brand", None, date(2026, 1, 1), variables=variables)
+    shutil.copy(sqlite_template, folder / "state" / "qunflow.sqlite3")
+    monkeypatch.setenv("QUNFLOW_WORKSPACE", str(folder))
+    opened = open_runtime(folder)
+    with runtime.using(opened):
+        yield opened
+    opened.close()
+
+
+def imported(brand: Runtime, log: Path) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(
+            [
+                "import",
+                "events",
+                str(log),
+                "--map",
+                "actor=user,event=kind,at=ts,group=channel",
+                "-w",
+                str(brand.directory),
+            ]
+        )
+    assert not left.value.code
+
+
+def measured_matrix(brand: Runtime, day: str) -> dict[str, dict[str, Any]]:
+    key = brand.workspace.communities[0].key
+    with brand.store.reading() as conn:
+        found = figures.current(conn, key, "retention", date.fromisoformat(day), name="activity_matrix")
+    matrix: dict[str, dict[str, Any]] = {}
+    for figure in found:
+        matrix.setdefault(figure.dimensions["cohort"], {})[figure.dimensions["offset"]] = figure.value
+    return matrix
+
+
+def test_a_real_log_gives_the_reference_matrix_and_its_dirt(brand: Runtime) -> None:
+    """Through the import command and the flow: every cell of the reference, and the dirt of the log as warnings."""
+    reference = json.loads(REFERENCE.read_text())
+    imported(brand, LOG)
+
+    summary = retention(RetentionParams(day=LAST_DAY, period="month", active_kinds=("message", "action")))
+
+    assert measured_matrix(brand, LAST_DAY) == reference["matrix"]
+    assert summary["rows_in"] == 96_400
+    with brand.store.reading() as conn:
+        rows = conn.execute(select(check_results).where(check_results.c.passed.is_(False))).all()
+    dirt = {row.expectation.partition("(")[2].rstrip(")"): row.observed["value"] for row in rows}
+    assert dirt == {
+        "joins_while_in": 414,
+        "leaves_without_join": 480,
+        "speakers_without_join": 3,
+        "duplicates": 20_300,
+        "days_without_events": 5,
+    }
+    assert {row.severity for row in rows} == {"warning"}
+
+
+def test_weekly_cohorts_of_a_log_four_times_as_long(brand: Runtime) -> None:
+    """The same way by week, Monday to Sunday."""
+    reference = json.loads(WEEKLY_REFERENCE.read_text())
+    imported(brand, WEEKLY_LOG)
+
+    retention(RetentionParams(day=LAST_DAY, period="week", active_kinds=("message", "action")))
+
+    assert measured_matrix(brand, LAST_DAY) == reference["matrix"]
