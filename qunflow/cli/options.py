@@ -11,6 +11,6 @@ from cyclopts import Parameter
 
 WorkspaceOption = Annotated[
     Path | None,
-    Parameter(name=["--workspace", "-w"], help="工作区目录,默认 QUNFLOW_WORKSPACE 或当前目录 (the workspace)"),
+    Parameter(name=["--workspace", "-w"], help="工作区目录，默认 QUNFLOW_WORKSPACE 或当前目录 (the workspace)"),
 ]
 JsonOption = Annotated[bool, Parameter(name="--json", negative="", help="输出 JSON (print JSON)")]

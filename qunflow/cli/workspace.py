@@ -82,7 +82,7 @@ def check(*, workspace: WorkspaceOption = None, json: JsonOption = False) -> int
 
 def doctor(*, workspace: WorkspaceOption = None, json: JsonOption = False) -> int:
     """
-    体检:这台机器和工作区 (examine this machine and the workspace).
+    体检：这台机器和工作区 (examine this machine and the workspace).
 
     Ends with exit code 1 when something needs to be seen to.
     """

@@ -69,8 +69,8 @@ class SlotFile(Part):
     essential: bool = Field(False, strict=True, title="人手不够时也要保住")
     link: Link | None = Field(None, title="短链", description="offer 下单页、checkin 打卡页")
     lead_minutes: Whole = Field(0, title="提前多少分钟建任务")
-    goes_with: Slug | None = Field(None, title="跟着哪个节点", description="那个节点不发,这条也不发")
-    reword: str | None = Field(None, title="换话术", description="预热反应一般时改用的模板,变量相同")
+    goes_with: Slug | None = Field(None, title="跟着哪个节点", description="那个节点不发，这条也不发")
+    reword: str | None = Field(None, title="换话术", description="预热反应一般时改用的模板，变量相同")
     role: str = Field("", max_length=20, title="以谁的身份说")
     purpose: str = Field("", max_length=80, title="目的")
 

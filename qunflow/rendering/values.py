@@ -50,9 +50,13 @@ def harmless(value: Any, name: str = "") -> Any:
 
 def harmless_text(text: str) -> str:
     """One line of visible characters that mentions nobody and opens no hidden link."""
+    text = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_visible(char))
     text = " ".join(text.split())
-    text = "".join(char for char in text if char in _KEPT_INVISIBLE or unicodedata.category(char) not in ("Cf", "Cc"))
     # The wide signs look the same and mean nothing to the client; removing characters first leaves no way round.
-    text = _MENTION_ALL.sub("@", text)
-    text = _MENTION_ONE.sub("<", text)
-    return _MARKDOWN_LINK.sub("]", text)[:LONGEST_TEXT]
+    text = _MENTION_ALL.sub("\uff20", text)
+    text = _MENTION_ONE.sub("\uff1c", text)
+    return _MARKDOWN_LINK.sub("\uff3d", text)[:LONGEST_TEXT]
+
+
+def _is_visible(char: str) -> bool:
+    return char in _KEPT_INVISIBLE or unicodedata.category(char) not in ("Cf", "Cc")

@@ -84,7 +84,7 @@ def checked(model: type[Model], document: Document) -> Model:
     """
     if not isinstance(document.value, dict):
         found = _shown(document.value)
-        step = f"start it with: {', '.join(model.model_fields)}"
+        step = f"start it with keys, each with a half-width colon and a space: {', '.join(model.model_fields)}"
         raise SettingsError([Mistake(document.place_of(()), f"found {found} where the settings should be", step)])
     try:
         return model.model_validate(document.value)

@@ -17,13 +17,13 @@ class StageParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    community: str = Field("", title="社群", description="社群的 key;留空表示工作区里的第一个社群")
+    community: str = Field("", title="社群", description="社群的 key；留空表示工作区里的第一个社群")
     day: str = Field("", title="业务日期", description="这次算的是哪一天的工作(YYYY-MM-DD);留空表示今天")
-    dry_run: bool = Field(True, title="试运行", description="只算、只看、不发;默认打开")
+    dry_run: bool = Field(True, title="试运行", description="只算、只看、不发；默认打开")
     claim: Literal["again", "once"] = Field(
-        "again", title="重复处理", description="again:可以再跑一遍,只补差异;once:当天已跑过就结束(定时任务用)"
+        "again", title="重复处理", description="again:可以再跑一遍，只补差异；once:当天已跑过就结束(定时任务用)"
     )
-    backfill: bool = Field(False, title="补跑", description="补算过去的日子;补跑从不对外发送")
+    backfill: bool = Field(False, title="补跑", description="补算过去的日子；补跑从不对外发送")
 
     @field_validator("day")
     @classmethod

@@ -54,8 +54,8 @@ _PAST_DAYS = 60
 
 _HEAD = """\
 # yaml-language-server: $schema=./qunflow.schema.json
-# 工作区设置:一个品牌一个工作区。改完跑 `qunflow check`,写错的地方会指出第几行第几列。
-# 金额一律用分(fen),比例用 0 到 1 的小数,日期是社群所在时区的日期。
+# 工作区设置：一个品牌一个工作区。改完跑 `qunflow check`,写错的地方会指出第几行第几列。
+# 金额一律用分(fen),比例用 0 到 1 的小数，日期是社群所在时区的日期。
 
 brand: 小满生活
 
@@ -64,15 +64,15 @@ communities:
     name: 小满邻里
     type: 购物                      # 购物 | 资源 | 成长
     zone: Asia/Shanghai
-    # 先有框架再开群:定位、群规、SOP 缺一样,群就开不了。
-    positioning: 给小区里要做饭的人,每天一样新鲜好价的东西,坏了就赔
+    # 先有框架再开群：定位、群规、SOP 缺一样，群就开不了。
+    positioning: 给小区里要做饭的人，每天一样新鲜好价的东西，坏了就赔
     rules:
       - 可以聊吃的、问价格、晒单、吐槽我们
       - 不发广告、不拉票、不加人推销
-      - 售后找客服,群里不吵架
+      - 售后找客服，群里不吵架
     helper: {helper}
     helper_name: 小满
-    quiet_hours: {{start: "21:00", end: "08:00"}}   # 免打扰:这段时间不发营销内容
+    quiet_hours: {{start: "21:00", end: "08:00"}}   # 免打扰：这段时间不发营销内容
     quota: {{mode: month_days}}                     # month_days | week_7 | day_1 | month_4
 
     acquisition:
@@ -125,7 +125,7 @@ _TAIL = """
 channels:
   wecom: {{enabled: true}}
 
-forms:                               # 表单提交后进线索;fields 左边是含义,右边是表单里的字段名
+forms:                               # 表单提交后进线索；fields 左边是含义，右边是表单里的字段名
   - form: Oet50U
     source: jinshuju
     community: neighbours
@@ -137,13 +137,13 @@ delivery: {{reconcile_after_s: 600, remind_after_minutes: 10, remind_limit: 3}}
 """
 
 ENV_EXAMPLE = """\
-# 复制成 .env 并 `chmod 600 .env`。进程环境里的同名变量优先;每个变量也可以写成 NAME_FILE=路径。
+# 复制成 .env 并 `chmod 600 .env`。进程环境里的同名变量优先；每个变量也可以写成 NAME_FILE=路径。
 
 # 32 个随机字节的 base64(openssl rand -base64 32);丢了就打不开人员保险箱
 QUNFLOW_MASTER_KEY=
 # 表单和订单回调的签名密钥
 QUNFLOW_HOOK_SECRET=
-# production 只连真实企业微信,拒绝沙箱地址;development 相反
+# production 只连真实企业微信，拒绝沙箱地址；development 相反
 QUNFLOW_ENV=development
 # 留空 = https://qyapi.weixin.qq.com
 QUNFLOW_WECOM_BASE_URL=
@@ -152,7 +152,7 @@ QUNFLOW_WECOM_SECRET=
 QUNFLOW_WECOM_AGENT_ID=
 QUNFLOW_WECOM_CALLBACK_TOKEN=
 QUNFLOW_WECOM_CALLBACK_AES_KEY=
-# qunflow web 对外的地址,短链和手机页面用
+# qunflow web 对外的地址，短链和手机页面用
 QUNFLOW_WEB_URL=
 # 留空 = 工作区里的 state/qunflow.sqlite3
 QUNFLOW_DATABASE_URL=
@@ -166,8 +166,8 @@ QUNFLOW_LANG=zh
 TEMPLATES_NOTE = """\
 # 自己的话术和 SOP
 
-放在这里的文件优先于 Qunflow 自带的同名文件,例如 `daily_content/flash_sale.j2`、`playbooks/benefit-daily.yaml`。
-改完跑 `qunflow check`:每条话术都会试排一遍,超长、缺变量、写错名字都会指出来。
+放在这里的文件优先于 Qunflow 自带的同名文件，例如 `daily_content/flash_sale.j2`、`playbooks/benefit-daily.yaml`。
+改完跑 `qunflow check`:每条话术都会试排一遍，超长、缺变量、写错名字都会指出来。
 
 A file here wins over the built-in one of the same name. Run `qunflow check` after every change.
 """

@@ -66,8 +66,8 @@ class Part(BaseModel):
 class QuietHours(Part):
     """When no marketing goes out; it may span midnight."""
 
-    start: ClockTime = Field(time(21, 0), title="开始", description='免打扰开始,例如 "21:00"')
-    end: ClockTime = Field(time(8, 0), title="结束", description='免打扰结束,例如 "08:00"')
+    start: ClockTime = Field(time(21, 0), title="开始", description='免打扰开始，例如 "21:00"')
+    end: ClockTime = Field(time(8, 0), title="结束", description='免打扰结束，例如 "08:00"')
 
     def covers(self, at: time) -> bool:
         """Whether a wall-clock time lies inside; the end itself is outside."""
@@ -85,9 +85,9 @@ class Quota(Part):
 class AcquisitionChannel(Part):
     """Where people come from, and what it costs."""
 
-    key: Slug = Field(title="渠道 key", description="小写字母、数字和连字符;写进活码的 state")
+    key: Slug = Field(title="渠道 key", description="小写字母、数字和连字符；写进活码的 state")
     name: Text = Field(title="渠道名称")
-    cost_fen: Whole = Field(0, title="投放花费(分)", description="这个渠道一共花了多少钱,单位:分")
+    cost_fen: Whole = Field(0, title="投放花费(分)", description="这个渠道一共花了多少钱，单位：分")
 
 
 class Acquisition(Part):
@@ -96,7 +96,7 @@ class Acquisition(Part):
     reinvite_interval_days: Positive = Field(7, title="邀请间隔(天)", description="同一个人两次邀请至少隔几天")
     reinvite_limit: Whole = Field(3, title="最多邀请次数", description="到了就不再打扰")
     rotate_at: Positive = Field(190, title="换群人数", description="群里到多少人就换下一个群")
-    welcome_coupon: str = Field("", title="入群欢迎券", description="coupons 里某张券的 key;留空表示不送券")
+    welcome_coupon: str = Field("", title="入群欢迎券", description="coupons 里某张券的 key；留空表示不送券")
     welcome: str = Field("acquisition/welcome_contact.j2", title="欢迎语模板")
     reinvitations: tuple[str, ...] = Field(
         (
@@ -108,7 +108,7 @@ class Acquisition(Part):
         ),
         min_length=2,
         title="再邀请话术",
-        description="第一条首次用,最后一条最后一次用,中间的轮着用",
+        description="第一条首次用，最后一条最后一次用，中间的轮着用",
     )
     channels: tuple[AcquisitionChannel, ...] = Field((), title="拉新渠道")
 
@@ -155,7 +155,7 @@ class Offer(Part):
     old_price_fen: Positive = Field(title="平时价(分)")
     stock: Whole = Field(title="备货份数")
     url: str = Field(pattern=r"^https?://", title="下单链接", description="主机名要在 redirect_hosts 里")
-    coupon: str = Field("", title="可用的券", description="coupons 里某张券的 key;可留空")
+    coupon: str = Field("", title="可用的券", description="coupons 里某张券的 key；可留空")
 
 
 class Coupon(Part):
@@ -188,9 +188,9 @@ class Group(Part):
     name: Text = Field(title="群名称", description="报表里显示的真实群名")
     kind: GroupKind = Field(title="群类型", description="福利群、会员群、流通群、训练营群")
     chat_id: Text = Field(title="客户群 ID", description="企业微信的 chat_id,wr 开头")
-    owner: UserId = Field(title="群主", description="群主的 userid,群发任务由他确认")
+    owner: UserId = Field(title="群主", description="群主的 userid，群发任务由他确认")
     admin: UserId = Field(title="管理员", description="手动发的内容由他发")
-    sop: str = Field("", title="SOP", description="templates/playbooks/ 里的文件名,不带 .yaml")
+    sop: str = Field("", title="SOP", description="templates/playbooks/ 里的文件名，不带 .yaml")
     opened_on: date = Field(title="开群日期")
     closed_on: date | None = Field(None, title="关群日期", description="训练营群到期要关")
 
@@ -204,7 +204,7 @@ class Community(Part):
 
     key: Slug = Field(title="社群 key")
     name: Text = Field(title="社群名称")
-    type: CommunityType = Field(title="社群类型", description="购物、资源或成长;决定什么算有收获")
+    type: CommunityType = Field(title="社群类型", description="购物、资源或成长；决定什么算有收获")
     zone: Zone = Field("Asia/Shanghai", title="时区")
     positioning: str = Field("", max_length=200, title="社群定位", description="给谁、给什么、凭什么留下")
     rules: tuple[Text, ...] = Field((), title="群规", description="至少一条")
@@ -283,10 +283,10 @@ class Form(Part):
 class Delivery(Part):
     """推送: waiting, reminding and giving up."""
 
-    reconcile_after_s: Positive = Field(600, title="多少秒后核实", description="不确定发没发出去的,多久后向平台核实")
+    reconcile_after_s: Positive = Field(600, title="多少秒后核实", description="不确定发没发出去的，多久后向平台核实")
     remind_after_minutes: Positive = Field(10, title="多少分钟后催群主")
     remind_limit: Annotated[int, Field(strict=True, ge=0, le=3)] = Field(
-        3, title="最多催几次", description="平台限制:24 小时内最多 3 次"
+        3, title="最多催几次", description="平台限制：24 小时内最多 3 次"
     )
 
 

@@ -26,6 +26,9 @@ Keys = tuple[str | int, ...]
 MOST_NODES = 100_000
 DEEPEST = 40
 
+# What a Chinese keyboard types where YAML wants a colon.
+WIDE_COLON = "\uff1a"
+
 _INT = re.compile(r"[-+]?(0|[1-9][0-9_]*)\Z")
 _FLOAT = re.compile(r"[-+]?([0-9][0-9_]*)?\.?[0-9]+([eE][-+]?[0-9]+)?\Z")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
@@ -109,7 +112,9 @@ def parse_yaml(text: str, *, file: str) -> Document:
     try:
         root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        # A key without its colon is noticed on the next line; the context is the key itself.
+        forgotten = "expected ':'" in str(error.problem)
+        mark = (error.context_mark if forgotten else None) or error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
         raise ConfigurationError(f"this is not valid YAML: {error.problem}", _hint(text, place), place) from error
     except (YAMLError, RecursionError) as error:
@@ -126,7 +131,9 @@ def _hint(text: str, place: Place) -> str:
     line = lines[place.line - 1] if place.line <= len(lines) else ""
     if "\t" in line:
         return "indent with spaces: this line holds a tab"
-    if ":" in line or ":" in line:
+    if WIDE_COLON in line:
+        return "type the colon after a key as the half-width one, with a space behind it"
+    if ":" in line:
         return "put a text that holds a colon in quotes, with a space after the key's own colon"
     return "check the indentation, the quotes and the brackets of this line and the one before"
 

@@ -48,7 +48,7 @@ MISTAKES = [
     ("bad time", 'start: "21:00"', "start: 25:00", "25:00", "found '25:00'", "time of day in quotes"),
     ("bad day", "opened_on: 2026-01-01", "opened_on: soon", "soon", "found 'soon'", "a day such as 2026-03-05"),
     ("bad slug", 'key: "poster-a"', "key: Poster A", "Poster", "'Poster A'", "small letters"),
-    ("bad address", '"https://shop', '"shop', '"shop.example.com/orange"', "shop.example.com", "starts with https"),
+    ("bad address", '"https://shop', '"shop', '"shop', "shop.example.com", "starts with https"),
     ("unknown SOP", "sop: benefit-daily", "sop: benefit-dayly", "benefit-dayly", "unknown SOP", "'benefit-daily'?"),
     ("unknown offer", "offer: orange-5jin", "offer: orange-5", "orange-5", "unknown offer", "'orange-5jin'?"),
     ("unknown coupon", "coupon: orange3", "coupon: orange4", "orange4", "unknown coupon", "'orange3'?"),
@@ -105,7 +105,7 @@ def test_a_missing_key_is_told_with_its_chinese_meaning(directory: Path) -> None
 @pytest.mark.parametrize(
     ("written", "instead", "problem"),
     [
-        ("    positioning: 给小区里要做饭的人,每天一样新鲜好价的东西,坏了就赔\n", "", "no positioning"),
+        ("    positioning: 给小区里要做饭的人，每天一样新鲜好价的东西，坏了就赔\n", "", "no positioning"),
         ("        sop: benefit-daily\n", "", "it has no SOP"),
     ],
 )

@@ -25,6 +25,8 @@ def test_values_keep_their_kind_and_place() -> None:
     [
         ("a: 1\n\tb: 2\n", 2, "not valid YAML", "a tab"),
         ("a: b: c\n", 1, "not valid YAML", "in quotes"),
+        ("a: 1\nb\uff1a 2\nc: 3\n", 2, "not valid YAML", "half-width"),
+        ("a: 1\nb 2\nc: 3\n", 2, "expected ':'", "the indentation"),
         ("a: [1, 2\n", 2, "not valid YAML", "brackets"),
         ('a: "x\n', 2, "not valid YAML", "quotes"),
         ("a: 1\nb: 2\na: 3\n", 3, "'a' twice (first in line 1)", "keep one"),
