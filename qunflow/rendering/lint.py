@@ -76,7 +76,7 @@ class Finding:
 
     def text(self, words: Catalogue) -> str:
         """The finding in words for the person who approves."""
-        return words.text(f"stages.lint.{self.rule}", detail=self.detail)
+        return words.text(f"copy.lint.{self.rule}", detail=self.detail)
 
 
 def banned_words(paths: Sequence[Path]) -> tuple[BannedWord, ...]:

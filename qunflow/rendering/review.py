@@ -139,7 +139,7 @@ class _Trial:
         """What settings should fill and do not: such a slot would never be sent."""
         settled = {name for name, variable in self.known.items() if variable.filled_by == "settings"}
         missing = [name for name in slot.variables if name in settled and name not in filled]
-        return [self.words.text("stages.lint.never_filled", detail=", ".join(missing))] if missing else []
+        return [self.words.text("copy.lint.never_filled", detail=", ".join(missing))] if missing else []
 
 
 def _in_quiet_hours(community: Community, slot: Slot, file: Path) -> Iterator[Mistake]:
