@@ -56,7 +56,7 @@ def gather(
         made_at=made_at,
         figures=figures_of(conn, community.key, shown),
         groups=_groups(conn, community),
-        pushes=_pushes(conn, community, shown),
+        pushes=_pushes(conn, community, shown, made_at),
         checks=_checks(conn, lines),
         quarantine=_quarantine(conn),
         runs=tuple(line for _, line in lines),
@@ -90,7 +90,7 @@ def _groups(conn: Connection, community: Community) -> tuple[GroupLine, ...]:
     )
 
 
-def _pushes(conn: Connection, community: Community, shown: Period) -> tuple[PushLine, ...]:
+def _pushes(conn: Connection, community: Community, shown: Period, now: datetime) -> tuple[PushLine, ...]:
     query = (
         select(targets, groups.c.name.label("group_name"))
         .join(groups, groups.c.group_id == targets.c.target_ref)
@@ -109,7 +109,7 @@ def _pushes(conn: Connection, community: Community, shown: Period) -> tuple[Push
             sender=row.sender_userid,
             state=row.state,
             outcome=row.outcome,
-            reason=row.reason,
+            late=row.not_after <= now,
             replies=row.reply_count,
         )
         for row in conn.execute(query)

@@ -64,13 +64,11 @@ def _stay(data: ReportData, words: Words) -> Tile | None:
 
 
 def _delivery(data: ReportData, words: Words) -> Tile | None:
-    states = [wording.push_state(line) for line in data.pushes]
-    due = [state for state in states if state not in ("cancelled", "planned")]
+    done, due = wording.completion(data.pushes)
     if not due:
         return None
-    done = due.count("delivered")
-    small = words.text("report.tile.of_planned", done=done, planned=len(due))
-    return Tile(words.text("report.tile.delivery"), wording.share(done / len(due), words), small)
+    small = words.text("report.tile.of_planned", done=done, planned=due)
+    return Tile(words.text("report.tile.delivery"), wording.share(done / due, words), small)
 
 
 def _checkin(data: ReportData, words: Words) -> Tile | None:

@@ -38,7 +38,11 @@ class GroupLine:
 
 @dataclass(frozen=True, slots=True)
 class PushLine:
-    """One planned message to one group: when (local), what, who, and what became of it."""
+    """
+    One planned message to one group: when (local), what, who, and what became of it.
+
+    ``late`` says that its last moment has passed, so that it counts whatever became of it.
+    """
 
     day: date
     at: str
@@ -48,7 +52,7 @@ class PushLine:
     sender: str
     state: str
     outcome: str
-    reason: str = ""
+    late: bool = False
     replies: int | None = None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from qunflow.acquisition.leads import UNKNOWN_CHANNEL
 from qunflow.report import wording
 from qunflow.report.model import Cell, ReportData, Table, Words
 from qunflow.store.figures import Figure
@@ -38,7 +39,7 @@ def dimension_name(data: ReportData, key: str, value: str, words: Words) -> str:
         return channel_name(data, value, words)
     if key == "campaign":
         return data.campaign_names.get(value, value)
-    if key in ("tier", "rule"):
+    if key in ("tier", "rule", "how", "part"):
         return wording.known(words, key, value)
     if key in ("day", "cohort", "offset", "days"):
         return words.text(f"report.dimension.{key}", value=wording.short_day(value))
@@ -51,5 +52,5 @@ def group_name(data: ReportData, ref: str) -> str:
 
 
 def channel_name(data: ReportData, key: str, words: Words) -> str:
-    """The name of a channel; arrivals without one are said to be so."""
-    return data.channel_names.get(key, key) or words.text("report.no_channel")
+    """The name of a channel; arrivals nobody can place are said to be so."""
+    return words.text("report.no_channel") if key in ("", UNKNOWN_CHANNEL) else data.channel_names.get(key, key)

@@ -6,6 +6,7 @@ A rate with few people behind it always shows them; money is in yuan; a blank is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from qunflow.report.model import PushLine, Words
@@ -92,10 +93,17 @@ def push_state(line: PushLine) -> str:
     if line.state in ("refused", "dead"):
         return "refused"
     if line.state in ("cancelled", "skipped"):
-        return "cancelled"
+        return line.state
     if line.state in ("sent", "reconciled"):
         return "card_waiting" if line.way == "hand_send" else "task_waiting"
-    return "planned"
+    return "missed" if line.late else "planned"
+
+
+def completion(lines: Iterable[PushLine]) -> tuple[int, int]:
+    """Delivered pushes, and those that count: delivered or past their last moment; withdrawn ones never count."""
+    lines = [line for line in lines if line.state != "cancelled"]
+    done = sum(line.outcome == "delivered" for line in lines)
+    return done, done + sum(line.late and line.outcome != "delivered" for line in lines)
 
 
 def push_tone(state: str) -> str:

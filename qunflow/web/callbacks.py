@@ -1,9 +1,8 @@
 """
 WeCom callbacks: the address check and the events.
 
-Signature first, then decryption, then XML; every failure gets one and the same answer. The event is kept as its
-fields (texts by tag, lists where a tag holds items), named by the hash of the decrypted body, because events have no
-number of their own.
+Signature first, then decryption, then XML; every failure gets one and the same answer. What is kept is the decrypted
+XML as it came, named by its hash, because events have no number of their own; what it means is read by acquisition.
 
 Source: WeCom developer centre, pages 90238 and 90968 (read 2026-11-21).
 """
@@ -38,9 +37,9 @@ async def check_address(request: Request) -> Response:
 async def receive_event(request: Request) -> Response:
     """Keep an event, then answer 200 with nothing; a repetition is answered the same."""
     message = _opened(request, _encrypted(await read_body(request)))
-    event = _fields(message)
+    _fields(message)
     key = hashlib.sha256(message).hexdigest()
-    await run_in_threadpool(keep, ports_of(request), "wecom", key, dict(event))
+    await run_in_threadpool(keep, ports_of(request), "wecom", key, message)
     return PlainTextResponse("")
 
 

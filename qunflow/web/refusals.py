@@ -20,7 +20,7 @@ from qunflow.web.ports import ports_of
 log = logging.getLogger(__name__)
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a mistake
+class Refusal(Exception):
     """
     An answer that is not a success.
 

@@ -9,7 +9,7 @@ from qunflow.report.tables import channel_name, figures_table
 from qunflow.store.figures import Figure
 
 STEPS = ("leads_valid", "contacts_added", "joined", "stayed_d7")
-NAMES = ("leads", *STEPS, "join_rate", "cost_per_stayed_member", "joins", "leaves", "net_growth")
+NAMES = ("leads", *STEPS, "join_rate", "cost_per_stayed_member", "joins", "leaves", "joins_by", "net_growth")
 
 
 def funnel(data: ReportData, words: Words) -> Section:
@@ -42,7 +42,8 @@ def _row(data: ReportData, found: dict[tuple[str, str], Figure], channel: str, w
 
 def _all(rows: list[FunnelRow], words: Words) -> FunnelRow:
     columns = zip(*(row.steps for row in rows), strict=True)
-    steps = tuple(sum(seen) if (seen := [s for s in column if s is not None]) else None for column in columns)
+    # A sum over some of the channels would look like a loss, so one that is not due leaves the sum open.
+    steps = tuple(None if None in column else sum(s for s in column if s is not None) for column in columns)
     return FunnelRow(words.text("report.funnel.all_channels"), steps)
 
 
@@ -52,7 +53,9 @@ def _sentence(data: ReportData, words: Words) -> str:
     leads = sum(select.people(f) or 0 for f in select.latest(data.figures, "leads_valid"))
     if not rates:
         return words.text("report.funnel.sentence_early", leads=leads, joined=joined)
-    best = max(rates, key=lambda f: (float(f.value or 0), f.denominator or 0))
+    # One of two is no "best channel": those with few people are only compared when there is nothing else.
+    solid = [f for f in rates if (f.denominator or 0) >= wording.SMALL_N] or rates
+    best = max(solid, key=lambda f: (float(f.value or 0), f.denominator or 0))
     return words.text(
         "report.funnel.sentence",
         leads=leads,

@@ -18,39 +18,44 @@ def pushes(data: ReportData, words: Words) -> Section:
     """Completion by owner: delivered, waiting for somebody, missed."""
     title = words.text("report.pushes.title")
     tables = _tables(data, words)
-    due = [line for line in data.pushes if wording.push_state(line) not in ("cancelled", "planned")]
-    if not due:
+    shown = [line for line in data.pushes if wording.push_state(line) not in ("cancelled", "planned")]
+    if not shown:
         return Section("pushes", title, words.text("report.pushes.empty"), tables=tables)
-    picture = bars_svg(owner_bars(due, words), title=title)
+    picture = bars_svg(owner_bars(shown, words), title=title)
     note = words.text("report.pushes.note")
-    return Section("pushes", title, _sentence(due, words), picture, note, tables=tables)
+    return Section("pushes", title, _sentence(shown, words), picture, note, tables=tables)
 
 
 def owner_bars(lines: Iterable[PushLine], words: Words) -> list[Bar]:
     """One bar an owner, the lowest completion first."""
-    by_owner: dict[str, Counter[str]] = {}
+    by_owner: dict[str, list[PushLine]] = {}
     for line in lines:
-        by_owner.setdefault(line.sender, Counter())[wording.push_tone(wording.push_state(line))] += 1
-    owners = sorted(by_owner, key=lambda owner: (by_owner[owner]["good"] / by_owner[owner].total(), owner))
+        by_owner.setdefault(line.sender, []).append(line)
+    owners = sorted(by_owner, key=lambda owner: (_rate(by_owner[owner]), owner))
     return [_owner_bar(owner, by_owner[owner], words) for owner in owners]
 
 
-def _owner_bar(owner: str, seen: Counter[str], words: Words) -> Bar:
-    total = seen.total()
+def _rate(lines: list[PushLine]) -> float:
+    done, due = wording.completion(lines)
+    return done / due if due else 0.0
+
+
+def _owner_bar(owner: str, lines: list[PushLine], words: Words) -> Bar:
+    seen = Counter(wording.push_tone(wording.push_state(line)) for line in lines)
     parts = tuple(Part(words.text(f"report.pushes.part.{tone}"), seen[tone], tone) for tone in TONES)
-    told = wording.share(seen["good"] / total, words)
-    note = words.text("report.pushes.completion", rate=told, done=seen["good"], planned=total)
-    return Bar(owner, parts, note, full=total)
+    done, due = wording.completion(lines)
+    told = wording.share(done / due if due else None, words)
+    return Bar(owner, parts, words.text("report.pushes.completion", rate=told, done=done, planned=due), full=len(lines))
 
 
-def _sentence(due: list[PushLine], words: Words) -> str:
-    states = Counter(wording.push_state(line) for line in due)
-    tones = Counter(wording.push_tone(wording.push_state(line)) for line in due)
+def _sentence(lines: list[PushLine], words: Words) -> str:
+    states = Counter(wording.push_state(line) for line in lines)
+    done, due = wording.completion(lines)
     told = words.text(
         "report.pushes.sentence",
-        planned=len(due),
-        done=tones["good"],
-        rate=wording.share(tones["good"] / len(due), words),
+        planned=due,
+        done=done,
+        rate=wording.share(done / due if due else None, words),
         waiting=states["task_waiting"],
     )
     return told + (words.text("report.pushes.unknown_told", count=states["unknown"]) if states["unknown"] else "")

@@ -7,7 +7,16 @@ from qunflow.report.model import GroupCard, GroupLine, ReportData, Section, Word
 from qunflow.report.tables import figures_table
 from qunflow.store.figures import Figure
 
-NAMES = ("group_health", "members", "leave_rate", "leave_streak_days", "alarm", "replies", "unique_members")
+NAMES = (
+    "group_health",
+    "members",
+    "leave_rate",
+    "leave_streak_days",
+    "alarm",
+    "replies",
+    "unique_members",
+    "group_health_part",
+)
 WELL, WEAK = 70, 40
 
 

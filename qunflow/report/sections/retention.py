@@ -9,6 +9,10 @@ from qunflow.report.tables import figures_table
 from qunflow.store.figures import Figure
 
 COHORTS_SHOWN = 12
+ALSO = {
+    "stay_rate": ("mean_stay_rate", "cohort_size"),
+    "active_rate": ("mean_active_rate", "activity_matrix"),
+}
 
 
 def stay(data: ReportData, words: Words) -> Section:
@@ -34,7 +38,7 @@ def _heat_section(data: ReportData, words: Words, *, key: str, name: str) -> Sec
         not_due=words.text("report.not_due"),
         corner=words.text("report.heat.corner"),
     )
-    table = figures_table(data, [*figures, *select.latest(data.figures, "cohort_size")], words)
+    table = figures_table(data, [*figures, *select.latest(data.figures, *ALSO[name])], words)
     note = words.text(f"report.{key}.note")
     return Section(key, title, _sentence(key, figures, days, words), picture, note, tables=(table,))
 

@@ -119,8 +119,8 @@ def _board() -> list[Figure]:
             figure("leave_streak_days", streak, "days", group=group),
             figure("replies", 12 + health // 3, stage="daily_content", group=group),
         ]
-    found.append(figure("alarm", 1, group="g2", rule="leave_streak"))
-    found.append(figure("alarm", 1, as_of=TODAY - timedelta(days=3), group="g1", rule="leave_streak"))
+    found.append(figure("alarm", 1, group="g2", rule="leave_streak_days"))
+    found.append(figure("alarm", 1, as_of=TODAY - timedelta(days=3), group="g1", rule="leave_streak_days"))
     return found
 
 
@@ -133,9 +133,11 @@ def _pushes() -> list[PushLine]:
             ("小满邻里·玉林2群", "owner_lin", "waiting"),
         ):
             outcome = "delivered" if ends == "delivered" or back % 3 else "waiting"
-            lines.append(PushLine(day, "12:00", "flash_sale", name, "mass_task", owner, "sent", outcome))
+            lines.append(PushLine(day, "12:00", "flash_sale", name, "mass_task", owner, "sent", outcome, late=back > 0))
             hand = "missed" if back == 5 else "delivered"
-            lines.append(PushLine(day, "08:15", "daily_sign", name, "hand_send", "admin_lin", "sent", hand, replies=9))
+            lines.append(
+                PushLine(day, "08:15", "daily_sign", name, "hand_send", "admin_lin", "sent", hand, late=True, replies=9)
+            )
     lines.append(
         PushLine(TODAY, "12:00", "flash_sale", "小满会员·老友群", "mass_task", "owner_wu", "unknown", "waiting")
     )

@@ -14,7 +14,8 @@ from qunflow.language import sentences as texts
 from qunflow.report.model import GroupLine, PushLine, ReportData
 from qunflow.report.page import render_html
 from qunflow.report.sections import sections
-from qunflow.report.wording import push_state
+from qunflow.report.sections.acquisition import funnel_rows
+from qunflow.report.wording import completion, push_state
 from qunflow.store.figures import Figure
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&</svg>"
@@ -115,7 +116,7 @@ def test_a_created_task_is_never_called_sent(full: ReportData, zh: Catalogue) ->
         ("refused", "waiting", "mass_task", "refused"),
         ("sent", "over_quota", "mass_task", "over_quota"),
         ("cancelled", "cancelled", "mass_task", "cancelled"),
-        ("skipped", "waiting", "mass_task", "cancelled"),
+        ("skipped", "waiting", "mass_task", "skipped"),
     ],
 )
 def test_every_state_of_a_push_has_its_words(
@@ -125,6 +126,23 @@ def test_every_state_of_a_push_has_its_words(
     line = PushLine(full.last_day, "12:00", "s", "g", way, "o", state, outcome)
     assert push_state(line) == told
     assert all(catalogue(lang).has(f"report.push.{told}") for lang in LANGUAGES)
+
+
+def test_completion_counts_what_is_due(full: ReportData) -> None:
+    """已发出 ÷ 应发: one that still has time does not count yet, a late one counts, a withdrawn one never."""
+    line = PushLine(full.last_day, "12:00", "s", "g", "mass_task", "o", "sent", "waiting")
+    done = replace(line, outcome="delivered")
+    late = replace(line, late=True)
+    withdrawn = replace(late, state="cancelled", outcome="cancelled")
+    assert completion([line, done, late, withdrawn]) == (1, 2)
+    assert completion([line, withdrawn]) == (0, 0)
+    assert push_state(replace(late, state="approved")) == "missed"
+
+
+def test_a_funnel_with_a_channel_that_is_not_due_has_no_false_sum(full: ReportData, zh: Catalogue) -> None:
+    """The row of all channels leaves a step open when one of them is open: a partial sum would look like a loss."""
+    rows = funnel_rows(full, zh)
+    assert rows[0].steps == (482, 410, 275, None)
 
 
 def test_small_samples_show_their_people(full: ReportData, zh: Catalogue) -> None:
