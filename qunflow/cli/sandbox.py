@@ -30,7 +30,9 @@ def sandbox(
     hook_url: Annotated[str, Parameter(help="Qunflow 网页地址 (base address of qunflow web)")] = "",
     hook_secret: Annotated[str, Parameter(help="表单与订单签名密钥,或 QUNFLOW_HOOK_SECRET")] = "",
     quota_mode: Annotated[str, Parameter(help="群发额度 month_days|week_7|day_1|month_4")] = "month_days",
-    rate: Annotated[float, Parameter(help="每秒走几秒,0 只在被叫时走 (simulated seconds a second, 0 stands still)")] = 0.0,
+    rate: Annotated[
+        float, Parameter(help="每秒走几秒,0 只在被叫时走 (simulated seconds a second, 0 stands still)")
+    ] = 0.0,
     empty: Annotated[bool, Parameter(help="只有员工和空群 (staff and empty groups only)")] = False,
 ) -> None:
     """

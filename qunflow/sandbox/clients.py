@@ -20,7 +20,7 @@ INVITED, SCANNED = 1, 3
 _EVENT_SCENE = {INVITED: 0, SCANNED: 3}
 
 
-class CannotAct(ValueError):  # noqa: N818
+class CannotAct(ValueError):
     """A client act that makes no sense now: an unknown id, somebody who is not there."""
 
 

@@ -76,7 +76,7 @@ PHRASES: Mapping[int, str] = {
 }
 
 
-class Refusal(Exception):  # noqa: N818
+class Refusal(Exception):
     """A documented business error; ``note`` is added to the phrase for the person who debugs."""
 
     def __init__(self, code: int, note: str = "") -> None:

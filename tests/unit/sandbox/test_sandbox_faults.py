@@ -31,7 +31,9 @@ def test_times_ends_a_fault() -> None:
 def test_chance_repeats_with_the_seed() -> None:
     """The same seed hits the same calls, about as many as asked for."""
     rule = {"path": "message/send", "mode": "dropped", "probability": 0.3}
-    first, second = ([plan_.strike("message/send") is not None for _ in range(500)] for plan_ in (plan(rule), plan(rule)))
+    first, second = (
+        [plan_.strike("message/send") is not None for _ in range(500)] for plan_ in (plan(rule), plan(rule))
+    )
     assert first == second
     assert 110 < sum(first) < 190
     assert first != [plan(rule, seed=2).strike("message/send") is not None for _ in range(500)]
@@ -44,7 +46,11 @@ def test_callbacks_are_not_hit_by_a_rule_for_every_call() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "problem"),
-    [({"mode": "slow"}, "path"), ({"path": "*", "mode": "boom"}, "mode"), ({"path": "*", "mode": "slow", "when": 1}, "when")],
+    [
+        ({"mode": "slow"}, "path"),
+        ({"path": "*", "mode": "boom"}, "mode"),
+        ({"path": "*", "mode": "slow", "when": 1}, "when"),
+    ],
 )
 def test_a_wrong_rule_is_named(rule: dict[str, object], problem: str) -> None:
     """A rule without path, with an unknown mode or key is refused with its name."""
