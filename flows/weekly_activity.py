@@ -31,7 +31,7 @@ def weekly_activity(params: WeeklyActivityParams) -> dict[str, Any]:
         opened = week.open_week(run)
         taps = week.read_taps(run)
         told, rows = week.sort_taps(run, taps)
-        check(rows, INPUT, run.run_id)
+        check(rows, INPUT, run.run_id, set_aside=week.set_aside(told), source="inbox:checkin")
         kept = week.keep_taps(run, told, taps)
         booked = week.reward(run)
         check(week.standing(run), OUTPUT, run.run_id)

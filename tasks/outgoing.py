@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from qunflow.clock import instant_of
 from qunflow.community.calendar import Occurrence, group_day, playbooks_needed
 from qunflow.community.playbook import Slot
-from qunflow.community.wording import missing_variables, slot_variables
+from qunflow.community.wording import slot_variables
 from qunflow.delivery import outbox
 from qunflow.delivery.model import Content, Planned, Way
 from qunflow.delivery.sender import drain
@@ -50,23 +50,33 @@ def slot_name(occurrence: Occurrence) -> str:
     return f"{occurrence.campaign.key if occurrence.campaign else occurrence.playbook}/{occurrence.slot.key}"
 
 
-def wording(run: StageRun, group: Group, occurrence: Occurrence, live: Mapping[str, Any], template: str = "") -> str:
-    """The finished text of a slot, or "" when something it needs is not known (缺一个就不发)."""
+def wording(run: StageRun, place: GroupSlot, live: Mapping[str, Any], template: str = "") -> str:
+    """
+    The finished text of a slot, or "" when something it needs is not known (缺一个就不发).
+
+    Args:
+        place: the slot and its group.
+        live: what the stage knows beyond the settings, such as a link.
+        template: other copy than the slot's own.
+    """
+    group, _, occurrence = place
     slot, here = occurrence.slot, run.runtime
     settled = slot_variables(here.workspace.brand, run.community, group, slot, run.day, occurrence.campaign)
-    known = {name: value for name, value in {**settled, **live}.items() if name in slot.variables}
-    return "" if missing_variables(slot, known) else here.templates.render(template or slot.template, known)
+    needed = here.templates.variables(template or slot.template)
+    known = {name: value for name, value in {**settled, **live}.items() if name in needed and value not in (None, "")}
+    return here.templates.render(template or slot.template, known) if needed <= known.keys() else ""
 
 
-def message(run: StageRun, group: Group, group_id: int, occurrence: Occurrence, text: str) -> Planned:
+def message(run: StageRun, place: GroupSlot, text: str) -> Planned:
     """A slot of a group as a message: an internal one goes to the admin, any other into the group."""
+    group, group_id, occurrence = place
     slot = occurrence.slot
     internal = slot.way == "internal"
     return Planned(
         community=run.community.key,
         stage=run.stage,
         campaign=occurrence.campaign.key if occurrence.campaign else "",
-        # Staff notices have no group to tell them apart by.
+        # A staff notice has no group to tell it apart by.
         slot_key=f"{slot_name(occurrence)}/{group.key}" if internal else slot_name(occurrence),
         day=run.day,
         way="staff_notice" if internal else cast("Way", slot.way),

@@ -6,8 +6,10 @@ Each step reads, applies a rule of ``qunflow.weekly_activity``, and writes; run 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -71,6 +73,11 @@ def sort_taps(run: StageRun, arrivals: list[Arrival]) -> tuple[Sorted, pd.DataFr
     return told, pd.DataFrame(tap_rows(arrivals, told, weeks), columns=columns)
 
 
+def set_aside(told: Sorted) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Taps that cannot count, for the quarantine; what they say stays sealed in the inbox."""
+    return [(str(one.inbox_id), one.reason, {"inbox_id": one.inbox_id}) for one in told.refused]
+
+
 @step("每周活动:记打卡")
 def keep_taps(run: StageRun, told: Sorted, arrivals: list[Arrival]) -> int:
     """Write check-ins down, into state and history, and say of every tap what became of it, in one transaction."""
@@ -109,8 +116,8 @@ def announce(run: StageRun, approved_by: str) -> dict[str, int]:
         return {}
     code = week.code if week else here.language.text("weekly_activity.code_to_come")
     live = {"link": f"{here.environment.web_url.rstrip('/')}/c/{code}"}
-    texts = [(*one, outgoing.wording(run, one[0], one[2], live)) for one in outgoing.slots_of_stage(run)]
-    planned = [outgoing.message(run, *one) for one in texts if one[3]]
+    texts = [(place, outgoing.wording(run, place, live)) for place in outgoing.slots_of_stage(run)]
+    planned = [outgoing.message(run, place, text) for place, text in texts if text]
     if run.dry_run:
         outgoing.preview(run, planned)
         return {"would_send": len(planned)}

@@ -7,7 +7,7 @@ Leaves reading the inbox and looking up links to the tasks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from qunflow.conversion.attribution import Source
@@ -77,3 +77,26 @@ def _row(inbox_id: int, kind: str, reason: str, received: datetime, happened: da
         "refunded_fen": 0,
         "days_late": late,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """
+    What came in for one community and is not used yet.
+
+    ``received`` is when each inbox row came in; ``links`` are the known short links by code, with the slot each stands
+    in; ``people`` the persons behind the clicks' actors, as far as they are known.
+    """
+
+    clicks: tuple[Click, ...] = ()
+    orders: tuple[OrderArrival, ...] = ()
+    received: Mapping[int, datetime] = field(default_factory=dict)
+    links: Mapping[str, Source] = field(default_factory=dict)
+    people: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.clicks) + len(self.orders)
+
+    def rows(self, now: datetime) -> list[dict[str, object]]:
+        """Everything as rows of the input check."""
+        return [*click_rows(self.clicks, self.received, self.links, now), *order_rows(self.orders, now)]

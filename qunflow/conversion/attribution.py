@@ -18,11 +18,12 @@ LINK, COUPON, WINDOW, NOTHING = "link", "coupon", "window", "none"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a code was shown: ``campaign`` may be "" (an everyday push), ``group_id`` None (not shown in a group)."""
+    """Where a code was shown: ``campaign`` "" is an everyday push, ``group_id`` None no group."""
 
     community: str
     campaign: str
     group_id: int | None
+    slot: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ WINDOW_DAYS = 30
 # Kinds by which somebody shows that he is there; joining, leaving and being written to are not among them.
 ACTIVE_KINDS = ("message", "reply", "checkin", "click", "order")
 
-# Rows of ``events``: kind, person_id, local_day (the community's), amount in fen. $since and $until are included.
+# Rows of ``events``; local_day is the community's, amount in fen, $first_day and $last_day are included.
 FEATURES_SQL = """
 SELECT person_id,
        count(DISTINCT local_day) AS active_days,
@@ -28,7 +28,7 @@ SELECT person_id,
        coalesce(sum(amount) FILTER (kind = 'order'), 0)::BIGINT AS amount_fen,
        max(local_day) AS last_seen_on
 FROM events
-WHERE local_day BETWEEN $since AND $until
+WHERE local_day BETWEEN $first_day AND $last_day
   AND kind IN ('message', 'reply', 'checkin', 'click', 'order')
   AND person_id <> 0
 GROUP BY person_id

@@ -34,7 +34,7 @@ def answer() -> pd.DataFrame:
     connection = duckdb.connect()
     connection.register("events", events)
     since, until = window(AS_OF)
-    return connection.execute(FEATURES_SQL, {"since": since, "until": until}).df()
+    return connection.execute(FEATURES_SQL, {"first_day": since, "last_day": until}).df()
 
 
 def test_only_the_window_and_only_acts_count(answer: pd.DataFrame) -> None:

@@ -1,0 +1,263 @@
+"""
+Clicks and orders between the inbox, the state and the history: moving rows, no rule of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from qunflow.acquisition.leads import e164
+from qunflow.clock import day_bounds, local_day
+from qunflow.conversion.arrivals import Incoming, OrderArrival, problem_with_click, problem_with_order
+from qunflow.conversion.attribution import OfferWindow, Source, Traces, attribute
+from qunflow.conversion.orders import Click, Order, merge, read_click, read_order
+from qunflow.runtime.stage import StageRun
+from qunflow.settings.workspace import Community
+from qunflow.store import campaigns, inbox
+from qunflow.store import orders as kept
+from qunflow.store.inbox import InboxRow
+from qunflow.store.orders import OrderRow
+from qunflow.store.vault import Vault
+
+INBOX_LIMIT = 20_000
+# An offer's delivery may be known later than the orders it brought.
+ATTRIBUTE_AGAIN = timedelta(days=14)
+
+
+def read(conn: Connection, run: StageRun) -> Incoming:
+    """What came in for the run's community; rows of another one are left to its own run."""
+    vault = run.runtime.vault
+    clicks = [_click(row) for row in inbox.unapplied(conn, vault, "click", INBOX_LIMIT)]
+    rows = inbox.unapplied(conn, vault, "order", INBOX_LIMIT)
+    orders = _with_persons(conn, vault, [_order(row) for row in rows])
+    codes = {one.code for one, _ in clicks} | {one.order.short_code for one in orders if one.order}
+    links = sources_of_links(conn, codes)
+    own = [(one, at) for one, at in clicks if _is_ours(links.get(one.code), run)]
+    return Incoming(
+        clicks=tuple(one for one, _ in own),
+        orders=tuple(one for one in orders if _belongs(conn, run, one, links)),
+        received={one.inbox_id: at for one, at in own},
+        links=links,
+        people=vault.known_persons(conn, "external_userid", {one.actor for one, _ in own if one.actor}),
+    )
+
+
+def keep(conn: Connection, *, run: StageRun, incoming: Incoming) -> int:
+    """Write clicks and orders into state and history and say of every row what became of it; returns orders kept."""
+    usable = [one for one in incoming.orders if one.order and not problem_with_order(one, run.now)]
+    attributed = _attributed(conn, run, [one.order for one in usable if one.order])
+    kept.keep_orders(conn, [_order_row(run, one) for one in attributed])
+    _remember(conn, run, incoming, attributed)
+    _mark(conn, run, incoming)
+    return len(usable)
+
+
+def set_aside(incoming: Incoming, now: datetime) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Rows that cannot be used, for the quarantine; what they say stays sealed in the inbox."""
+    return [
+        (str(row["inbox_id"]), str(row["reason"]), {"inbox_id": row["inbox_id"], "kind": row["kind"]})
+        for row in incoming.rows(now)
+        if row["reason"]
+    ]
+
+
+def sources_of_links(conn: Connection, codes: Collection[str]) -> dict[str, Source]:
+    """Where short links were shown, by code."""
+    found = kept.links_by_code(conn, {code for code in codes if code})
+    return {code: Source(row.community, row.campaign, row.group_id, row.slot_key) for code, row in found.items()}
+
+
+def _click(row: InboxRow) -> tuple[Click, datetime]:
+    return read_click(row.inbox_id, _body(row)), row.received_at
+
+
+def _body(row: InboxRow) -> dict[str, Any]:
+    return row.body if isinstance(row.body, dict) else {}
+
+
+def _order(row: InboxRow) -> OrderArrival:
+    body = _body(row)
+    order = read_order(body)
+    phone = e164(str(body["phone"])) if body.get("phone") else None
+    bought_by = (str(body.get("external_userid") or ""), phone or "")
+    if isinstance(order, str):
+        return OrderArrival(row.inbox_id, row.received_at, None, order, *bought_by)
+    return OrderArrival(row.inbox_id, row.received_at, order, "", *bought_by)
+
+
+def _with_persons(conn: Connection, vault: Vault, arrivals: list[OrderArrival]) -> list[OrderArrival]:
+    by_id = vault.known_persons(
+        conn, "external_userid", {one.external_userid for one in arrivals if one.external_userid}
+    )
+    by_phone = vault.known_persons(conn, "phone", {one.phone for one in arrivals if one.phone})
+    found = []
+    for one in arrivals:
+        person_id = by_id.get(one.external_userid) or by_phone.get(one.phone)
+        found.append(replace(one, order=replace(one.order, person_id=person_id)) if one.order else one)
+    return found
+
+
+def _is_ours(source: Source | None, run: StageRun) -> bool:
+    # A link nobody knows belongs to whoever reads it first, so that it is set aside once.
+    return source is None or source.community == run.community.key
+
+
+def _belongs(conn: Connection, run: StageRun, arrival: OrderArrival, links: Mapping[str, Source]) -> bool:
+    """Whether an order is this community's: by link, by buyer, and what nobody can tell is the first one's."""
+    communities = run.runtime.workspace.communities
+    if len(communities) == 1 or arrival.order is None:
+        return True
+    if arrival.order.short_code in links:
+        return links[arrival.order.short_code].community == run.community.key
+    homes = [one.key for one in communities if _is_member(conn, one, arrival.order.person_id)]
+    return (homes or [communities[0].key])[0] == run.community.key
+
+
+def _is_member(conn: Connection, community: Community, person_id: int | None) -> bool:
+    return any(person_id in people for people in campaigns.members_by_group(conn, community.key).values())
+
+
+def _attributed(conn: Connection, run: StageRun, arrived: list[Order]) -> list[Order]:
+    """Arrived orders merged with what is known, and those still without a campaign, each with what it belongs to."""
+    known = {number: order_of(row) for number, row in kept.known_orders(conn, {one.number for one in arrived}).items()}
+    for one in arrived:
+        known[one.number] = merge(known.get(one.number), one)
+    waiting = kept.unattributed(conn, run.community.key, run.now - ATTRIBUTE_AGAIN)
+    merged = {row.source_key: order_of(row) for row in waiting} | known
+    traces = traces_of(conn, run, merged.values())
+    return [_with_source(one, traces) for one in merged.values()]
+
+
+def _with_source(order: Order, traces: Traces) -> Order:
+    source = attribute(order, traces).source
+    return replace(order, campaign=source.campaign, group_id=source.group_id) if source else order
+
+
+def traces_of(conn: Connection, run: StageRun, orders: Iterable[Order]) -> Traces:
+    """Everything these orders can be recognised by."""
+    listed = list(orders)
+    coupons = kept.coupons_by_code(conn, {one.coupon_code for one in listed if one.coupon_code})
+    groups = campaigns.members_by_group(conn, run.community.key)
+    groups_of: dict[int, set[int]] = defaultdict(set)
+    for group_id, people in groups.items():
+        for person_id in people:
+            groups_of[person_id].add(group_id)
+    return Traces(
+        links=sources_of_links(conn, {one.short_code for one in listed}),
+        coupons={code: source for code, row in coupons.items() if (source := coupon_source(row.event_key))},
+        windows=_windows(conn, run),
+        groups_of=groups_of,
+    )
+
+
+def coupon_key(community: str, campaign: str, group_id: int) -> str:
+    """What the coupon of a campaign in a group is given for: one code a group."""
+    return f"offer/{community}/{campaign}/{group_id}"
+
+
+def coupon_source(event_key: str) -> Source | None:
+    """The campaign and group behind a coupon's reason; None for one given for something else."""
+    kind, *parts = event_key.split("/")
+    return Source(parts[0], parts[1], int(parts[2])) if kind == "offer" and len(parts) == 3 else None
+
+
+def _windows(conn: Connection, run: StageRun) -> list[OfferWindow]:
+    """The first time each offer reached each group, open until the end of the campaign's last day."""
+    until = {row.key: day_bounds(row.closes_on, run.zone)[1] for row in campaigns.campaigns_of(conn, run.community.key)}
+    first: dict[tuple[str, int], OfferWindow] = {}
+    slots = {campaign: kept.link_slots(conn, run.community.key, campaign) for campaign in until}
+    for one in campaigns.delivered_messages(conn, run.community.key):
+        place = (one.campaign, one.group_id)
+        if one.campaign in until and (one.slot_key, one.group_id) in slots[one.campaign] and place not in first:
+            first[place] = OfferWindow(run.community.key, *place, one.delivered_at, until[one.campaign])
+    return list(first.values())
+
+
+def order_of(row: OrderRow) -> Order:
+    return Order(
+        row.source_key,
+        row.amount_fen,
+        row.paid_at,
+        row.refunded_fen,
+        row.short_code,
+        row.coupon_code,
+        row.person_id,
+        row.group_id,
+        row.campaign,
+    )
+
+
+def _order_row(run: StageRun, one: Order) -> OrderRow:
+    return OrderRow(
+        community=run.community.key,
+        source=kept.SOURCE,
+        source_key=one.number,
+        person_id=one.person_id,
+        group_id=one.group_id,
+        campaign=one.campaign,
+        amount_fen=one.amount_fen,
+        paid_at=one.paid_at,
+        refunded_fen=one.refunded_fen,
+        short_code=one.short_code,
+        coupon_code=one.coupon_code,
+    )
+
+
+def _remember(conn: Connection, run: StageRun, incoming: Incoming, orders: Iterable[Order]) -> None:
+    """Append clicks and payments of known people to the history; a refund changes the order, not what happened."""
+    here, ids = run.runtime, [*incoming.received, *(one.inbox_id for one in incoming.orders)]
+    if not ids:
+        return
+    batch = f"{min(ids)}-{max(ids)}"
+    for source, events in (
+        ("inbox:click", [_click_event(run, one, incoming) for one in incoming.clicks if _is_known(one, incoming, run)]),
+        ("inbox:order", [_order_event(run, one) for one in orders if one.person_id]),
+    ):
+        if events:
+            here.history.append(conn, source, f"{source}:{batch}", pd.DataFrame(events))
+
+
+def _is_known(click: Click, incoming: Incoming, run: StageRun) -> bool:
+    return click.actor in incoming.people and not problem_with_click(click, incoming.links, run.now)
+
+
+def _click_event(run: StageRun, click: Click, incoming: Incoming) -> dict[str, Any]:
+    source = incoming.links[click.code]
+    props = {"campaign": source.campaign, "code": click.code, "slot": source.slot}
+    event = _event(run, f"click/{click.inbox_id}", "click", click.at or run.now, incoming.people[click.actor])
+    return {**event, "group_id": source.group_id or 0, "props": json.dumps(props, ensure_ascii=False)}
+
+
+def _order_event(run: StageRun, order: Order) -> dict[str, Any]:
+    event = _event(run, f"order/{run.community.key}/{order.number}", "order", order.paid_at, order.person_id or 0)
+    props = json.dumps({"campaign": order.campaign}, ensure_ascii=False)
+    return {**event, "group_id": order.group_id or 0, "amount": order.amount_fen, "props": props}
+
+
+def _event(run: StageRun, key: str, kind: str, at: datetime, person_id: int) -> dict[str, Any]:
+    return {
+        "event_key": key,
+        "happened_at": at,
+        "recorded_at": run.now,
+        "local_day": local_day(at, run.zone),
+        "kind": kind,
+        "person_id": person_id,
+    }
+
+
+def _mark(conn: Connection, run: StageRun, incoming: Incoming) -> None:
+    reasons: dict[str, list[int]] = defaultdict(list)
+    for row in incoming.rows(run.now):
+        reasons[str(row["reason"])].append(int(str(row["inbox_id"])))
+    persons = {one.inbox_id: incoming.people[one.actor] for one in incoming.clicks if one.actor in incoming.people}
+    persons |= {one.inbox_id: one.order.person_id for one in incoming.orders if one.order and one.order.person_id}
+    for reason, ids in reasons.items():
+        inbox.mark(conn, ids, "quarantined" if reason else "applied", reason, run.now, persons if not reason else None)
