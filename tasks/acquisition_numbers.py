@@ -43,7 +43,7 @@ def measured(conn: Connection, run: StageRun) -> tuple[tuple[ChannelFunnel, ...]
         for one in members.memberships_of(conn, key)
     ]
     channels = funnel(
-        min(day_bounds(run.day, run.zone)[1], run.now),
+        min(day_bounds(run.day, run.zone)[1] - timedelta(microseconds=1), run.now),
         leads=[
             LeadFact(one.person_id, one.channel, one.submitted_at, one.duplicate_of is not None)
             for one in leads.leads_of(conn, key)

@@ -119,12 +119,12 @@ def funnel(
     One row a channel, channels of the settings first, in their order.
 
     Args:
-        until: instant (UTC) up to which things are known: the end of a past day, or now.
+        until: last instant (UTC) that counts: the end of a past day, or now.
         costs_fen: channel → money spent so far; also the list of known channels.
     """
-    leads = [lead for lead in leads if lead.submitted_at < until]
-    contacts = [contact for contact in contacts if contact.added_at < until]
-    stays = [stay for stay in stays if stay.joined_at < until]
+    leads = [lead for lead in leads if lead.submitted_at <= until]
+    contacts = [contact for contact in contacts if contact.added_at <= until]
+    stays = [stay for stay in stays if stay.joined_at <= until]
     credited = channel_of_each(leads, contacts, stays)
     facts: tuple[ContactFact | LeadFact | StayFact, ...] = (*leads, *contacts, *stays)
     used = {credited.get(fact.person_id, UNKNOWN_CHANNEL) for fact in facts}

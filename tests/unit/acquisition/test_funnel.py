@@ -9,7 +9,7 @@ from qunflow.acquisition.funnel import ChannelFunnel, ContactFact, LeadFact, Sta
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAY = date(2026, 3, 20)
-END = datetime(2026, 3, 21, tzinfo=SHANGHAI).astimezone(UTC)
+END = datetime(2026, 3, 20, 23, 59, 59, tzinfo=SHANGHAI).astimezone(UTC)
 COSTS = {"poster-a": 80_000, "friend": 0}
 
 
