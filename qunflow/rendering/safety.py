@@ -14,6 +14,8 @@ from jinja2 import StrictUndefined, nodes
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from qunflow.community.offers import yuan
+
 _ALLOWED = (
     nodes.Template,
     nodes.Output,
@@ -68,7 +70,7 @@ def copy_environment() -> CopyEnvironment:
     )
     environment.globals.clear()
     environment.filters = {name: environment.filters[name] for name in FILTERS if name in environment.filters}
-    environment.filters.update(yuan=_yuan, percent=_percent)
+    environment.filters.update(yuan=yuan, percent=_percent)
     environment.tests = {name: environment.tests[name] for name in TESTS}
     return environment
 
@@ -145,10 +147,6 @@ def _something(value: Any) -> Any:
     if value is None or value == "":
         raise EmptyVariableError
     return value
-
-
-def _yuan(fen: int) -> str:
-    return f"{fen / 100:.2f}".rstrip("0").rstrip(".")
 
 
 def _percent(share: float) -> str:
