@@ -11,7 +11,7 @@ from typing import Any
 _LINK = re.compile(r"https?://[^\s\"'<>,，。；、）)\]】]+")
 _SHORT = re.compile(r"/s/[0-9A-Za-z]+$")
 _CHECK_IN = re.compile(r"/c/[0-9A-Za-z_-]+$")
-_ASKS = re.compile(r"扣\s*[“\"]?1|回(复)?\s*[“\"]?1|接龙|选字母|报个数|猜|回复|扣个|说说|聊聊|发出来|[??]")
+_ASKS = re.compile(r"扣\s*[“\"]?1|回(复)?\s*[“\"]?1|接龙|选字母|报个数|猜|回复|扣个|说说|聊聊|发出来|[?\uff1f]")
 _PRICE = re.compile(r"(\d{1,5}(?:\.\d{1,2})?)\s*元(?!券)")
 _COUPON = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{13,26}\b")
 _HAN = re.compile(r"[一-鿿]{3,}")
@@ -81,7 +81,7 @@ def _appeal(text: str, *, asks: bool, priced: bool) -> float:
     appeal += 0.1 if 30 <= words <= 180 else 0.0
     appeal -= 0.25 if words < 12 else 0.0
     appeal -= min(max(words - 260, 0) / 600, 0.35)
-    appeal -= 0.2 * (text.count("!") + text.count("!") >= 4)
+    appeal -= 0.2 * (text.count("!") + text.count("\uff01") >= 4)
     return min(max(appeal, 0.05), 1.0)
 
 
