@@ -14,6 +14,7 @@ import pandas as pd
 
 from qunflow import runtime
 from qunflow.clock import day_bounds
+from qunflow.errors import ConfigurationError
 from qunflow.retention import alarms, cohorts, groups, health
 from qunflow.retention.cells import cells_of, weighted_means
 from qunflow.retention.dirt import Dirt, dirt
@@ -22,7 +23,9 @@ from qunflow.retention.params import RetentionParams
 from qunflow.retention.periods import label_of
 from qunflow.retention.plan import CohortMeasure, GroupMeasure, MatrixCell, MeasuredGroup, Plan
 from qunflow.runtime.stage import StageRun
+from qunflow.settings.words import did_you_mean
 from qunflow.store import figures, members
+from qunflow.store.events import KINDS
 from tasks.checks import publish
 from tasks.retention_figures import figures_of
 from tasks.retention_report import stage_report
@@ -33,7 +36,12 @@ STREAK_LOOKBACK_DAYS = 60
 
 @step("留存:定口径", timeout_s=120)
 def plan_measurement(run: StageRun, params: RetentionParams) -> Plan:
-    """What this run measures: the community's settings, with what the form overrides."""
+    """
+    What this run measures: the community's settings, with what the form overrides.
+
+    Raises:
+        ConfigurationError: the form names a kind of event that does not exist.
+    """
     settings = run.community.retention
     with run.runtime.store.reading() as conn:
         known = members.groups_of(conn, run.community.key)
@@ -48,7 +56,7 @@ def plan_measurement(run: StageRun, params: RetentionParams) -> Plan:
         ),
         complete_through=run.day if over else run.day - timedelta(days=1),
         period=params.period or settings.period,
-        kinds=params.active_kinds or settings.active_kinds,
+        kinds=_known_kinds(params.active_kinds) or settings.active_kinds,
         limits=alarms.Limits(
             settings.leave_alarm_new_group_d7, settings.leave_alarm_old_group_month, settings.leave_streak_days
         ),
@@ -130,6 +138,15 @@ def figures_frame(found: list[figures.Figure]) -> pd.DataFrame:
 def all_figures(plan: Plan, cohort: CohortMeasure, board: tuple[GroupMeasure, ...]) -> list[figures.Figure]:
     """Every figure of the stage for the plan's day."""
     return figures_of(plan, cohort, board)
+
+
+def _known_kinds(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ConfigurationError(
+                f"active_kinds names {kind!r}, which is no kind of event", did_you_mean(kind, KINDS)
+            )
+    return kinds
 
 
 def _rows(expression: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 from qunflow.language import Catalogue
 from qunflow.report.charts import Bar, HeatRow, Part, as_data_uri, bars_svg, heatmap_svg
+from qunflow.report.wording import short_day
 from qunflow.retention.cells import Cell
 from qunflow.retention.dirt import Dirt
 from qunflow.retention.plan import CohortMeasure, GroupMeasure, Plan
@@ -55,7 +56,7 @@ def heat_rows(cells: Sequence[Cell]) -> list[HeatRow]:
     for cell in cells:
         by_cohort.setdefault(cell.cohort, []).append(cell)
     newest = sorted(by_cohort.items())[-COHORTS_SHOWN:]
-    return [HeatRow(cohort, row[0].size, tuple(cell.rate for cell in row)) for cohort, row in newest]
+    return [HeatRow(short_day(cohort), row[0].size, tuple(cell.rate for cell in row)) for cohort, row in newest]
 
 
 def _mean_in_words(cell: Cell, words: Catalogue) -> str:

@@ -147,6 +147,8 @@ def _show(shown: Preview, words: Catalogue) -> None:
     from rich.table import Table
 
     table = Table(title=f"{shown.file_name} ({shown.described})", show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
     rows = {
         "columns": " · ".join(f"{field} = {column}" for field, column in shown.columns.items()),
         "rows": f"{shown.rows_read:,}",

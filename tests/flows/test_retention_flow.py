@@ -17,7 +17,7 @@ from sqlalchemy import select
 from flows.retention import retention
 from qunflow import runtime
 from qunflow.clock import FixedClock
-from qunflow.errors import BadInput, CheckFailed, StoreBusy
+from qunflow.errors import BadInput, CheckFailed, ConfigurationError, StoreBusy
 from qunflow.retention.params import RetentionParams
 from qunflow.runtime import Runtime, open_runtime
 from qunflow.settings.scaffold import write_workspace
@@ -248,6 +248,12 @@ def test_impossible_figures_are_not_kept(here: Runtime, monkeypatch: pytest.Monk
     with here.store.reading() as conn:
         (run,) = runs.of_day(conn, here.workspace.communities[0].key, DAY)
     assert verdicts(here, run.run_id)["column_values_to_be_between(value)"] is False
+
+
+def test_a_kind_that_does_not_exist_is_told(here: Runtime) -> None:
+    """A slip in the form is answered with the likely word, not with an empty matrix."""
+    with pytest.raises(ConfigurationError, match="did you mean 'message'"):
+        measure(active_kinds=("messages",))
 
 
 def test_the_first_day_has_nothing_to_measure(here: Runtime) -> None:
