@@ -35,6 +35,7 @@ def daily_content(params: DailyContentParams) -> dict[str, Any]:
         check(speaking.output_frame(run, written), OUTPUT, run.run_id)
         changed = speaking.keep_completion(run, written)
         run.rows_in, run.rows_out = written.slots, queued.get("planned", 0)
-        run.notes |= {"broken": len(written.broken), "held": len(written.held), "figures_changed": changed, **queued}
+        run.notes |= {"written": len(written.drafts), "broken": len(written.broken), "held": len(written.held)}
+        run.notes |= {"figures_changed": changed, **queued}
         speaking.require_whole(written)
         return run.summary()

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from qunflow.clock import day_bounds
 from qunflow.community.offers import offer_of_day
+from qunflow.community.playbook import Slot
 from qunflow.daily_content.agenda import is_for_the_group, is_wanted, sells_in_quiet_hours, slot_ref, tasks_by_group
 from qunflow.daily_content.completion import Push
 from qunflow.daily_content.drafts import BrokenSlot, Draft, Written
@@ -79,13 +80,26 @@ def _written(run: StageRun, slot: outgoing.GroupSlot, banned: Sequence[BannedWor
     group, group_id, occurrence = slot
     ref = slot_ref(group, occurrence.slot)
     try:
-        text = outgoing.wording(run, group, occurrence, _live_variables(run, slot))
+        _require_declared(run, occurrence.slot)
+        text = outgoing.wording(run, slot, _live_variables(run, slot))
     except ConfigurationError as error:
         return BrokenSlot(ref, str(error))
     if not text:
         return ref
     findings = lint(Content(text), occurrence.slot.way, banned)
     return Draft(group, group_id, occurrence, text, len(findings))
+
+
+def _require_declared(run: StageRun, slot: Slot) -> None:
+    """
+    Refuse copy that names a variable its slot does not declare: a slip of the pen, not a day without data.
+
+    Raises:
+        ConfigurationError: with file, line and column of the first such name; also when the copy is broken.
+    """
+    declared = dict.fromkeys(slot.variables, "-")
+    if run.runtime.templates.variables(slot.template) - set(declared):
+        run.runtime.templates.render(slot.template, declared)
 
 
 def _live_variables(run: StageRun, slot: outgoing.GroupSlot) -> dict[str, Any]:
@@ -143,7 +157,7 @@ def input_frame(run: StageRun, written: Written) -> pd.DataFrame:
 
 def message_of(run: StageRun, draft: Draft) -> Planned:
     """A draft as the outbox takes it."""
-    return outgoing.message(run, draft.group, draft.group_id, draft.occurrence, draft.text)
+    return outgoing.message(run, (draft.group, draft.group_id, draft.occurrence), draft.text)
 
 
 @step("每日内容:排进发件箱", timeout_s=900)
@@ -235,7 +249,10 @@ def require_whole(written: Written) -> None:
         ConfigurationError: naming file, line and problem of each.
     """
     if written.broken:
-        told = "; ".join(f"{one.ref}: {one.problem}".replace("\n", " ") for one in written.broken)
+        refs_of: dict[str, list[str]] = {}
+        for one in written.broken:
+            refs_of.setdefault(one.problem.replace("\n", " "), []).append(one.ref)
+        told = "; ".join(f"{', '.join(refs)}: {problem}" for problem, refs in refs_of.items())
         raise ConfigurationError(
             f"{len(written.broken)} slots could not be written: {told}",
             "mend the copy and run the day again; every other slot is done",
