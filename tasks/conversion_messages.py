@@ -77,9 +77,9 @@ def _messages(
     conn: Connection, run: StageRun, row: CampaignRow, stand: Stand, place: outgoing.GroupSlot
 ) -> list[Planned]:
     slot, offer = place[2].slot, run.community.offer(row.offer_key)
-    live = {**_sold(conn, run, row, offer, place), **_coupon(conn, run, row, offer, place[1])}
+    live = dict(_sold(conn, run, row, offer, place))
     if slot.link:
-        live["link"] = _link(conn, run, row, offer, place)
+        live |= {"link": _link(conn, run, row, offer, place), **_coupon(conn, run, row, offer, place[1])}
     text = outgoing.wording(run, place, live, _template(run, slot.template, stand, coupon="coupon_code" in live))
     if not text:
         return []

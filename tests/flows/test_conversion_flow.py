@@ -169,6 +169,52 @@ def test_a_campaign_from_warm_up_to_its_numbers(house: Any) -> None:
     assert state(here) == "closed"
 
 
+def test_the_day_after_the_offer(house: Any) -> None:
+    """The coupon finds its campaign, who clicked without buying is asked once, sold pieces are said fresh."""
+    here = house.runtime
+    first = groups(here)[0]
+    buyers = move_in(here, 3, first)
+    at = moment(here, date(2026, 2, 20), time(12))
+    friends = [people.Contact(who, "helper", home(here), "", at) for who in buyers]
+    here.store.write(lambda conn: people.add_contacts(conn, friends))
+    warm_up(house, only={first}, replies=0)
+    house.move_to(campaign(here).offer_on, time(8, 50))
+    conversion(LIVE)
+    offer_text, coupon = texts(here, "offer")[0], only_coupon(here)
+    offer_reaches(house)
+    sold_at = moment(here, campaign(here).offer_on, time(12, 30))
+    for number in range(2):
+        click(here, links(here)[f"{KEY}/offer", first], f"buyer-{number}", sold_at)
+    order(here, "A1", sold_at, external_userid="buyer-0")
+    order(here, "A2", sold_at, coupon=coupon)
+    house.move_to(campaign(here).closes_on, time(11, 0))
+    conversion(LIVE)
+
+    assert coupon in offer_text
+    assert offer_text.startswith("前两天聊的那一样")
+    assert "出了 2 份" in texts(here, "progress")[0]
+    assert asked(here) == {buyers[1]}
+    assert figure(here, "payers", campaign(here).offer_on).value == 2
+
+
+def texts(here: Runtime, slot: str) -> list[str]:
+    table = tables.targets
+    query = select(tables.contents.c.text).join(table, table.c.content_version == tables.contents.c.content_version)
+    with here.store.reading() as conn:
+        return list(conn.execute(query.where(table.c.slot_key == f"{KEY}/{slot}")).scalars())
+
+
+def only_coupon(here: Runtime) -> str:
+    with here.store.reading() as conn:
+        return str(conn.execute(select(tables.coupons.c.code)).scalar_one())
+
+
+def asked(here: Runtime) -> set[int]:
+    table = tables.targets
+    with here.store.reading() as conn:
+        return set(conn.execute(select(table.c.target_ref).where(table.c.way == "private_task")).scalars())
+
+
 def test_without_a_delivered_warm_up_no_link_ever_goes_out(house: Any) -> None:
     """Planned but never posted is no warm-up: the campaign is held, no short link is made, no task created."""
     here = house.runtime
