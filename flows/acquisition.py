@@ -38,14 +38,15 @@ def acquisition(params: AcquisitionParams) -> dict[str, Any]:
         roster = bringing_in.keep_roster(run, params.groups_per_task)
         placing = bringing_in.place_leads(run)
         codes = bringing_in.ensure_live_codes(run)
-        welcomed += bringing_in.welcome_late(run)
+        changed = bringing_in.keep_figures(run, roster)
+        late = bringing_in.welcome_late(run)
         invited = bringing_in.invite_again(run, wanted=params.reinvite)
-        check(bringing_in.roster_frame(roster, invited, run), OUTPUT, run.run_id)
+        check(bringing_in.roster_frame(roster, invited.persons, run), OUTPUT, run.run_id)
         if run.dry_run:
             bringing_in.show_plan(run)
-        changed = bringing_in.keep_figures(run, roster)
         run.rows_in, run.rows_out = found.rows, kept.new + contacts.added + contacts.deleted + roster.changed
         run.notes |= {"new_leads": kept.new, "quarantined": len(found.refused), "without_room": placing.without_room}
-        run.notes |= {"live_codes": codes, "welcomed": welcomed, "invited": len(invited), "figures_changed": changed}
-        bringing_in.require_readable(found)
+        run.notes |= {"welcomed": welcomed + len(late.persons), "invited": len(invited.persons)}
+        run.notes |= {"live_codes": codes, "figures_changed": changed}
+        bringing_in.require_whole(found, late, invited)
         return run.summary()

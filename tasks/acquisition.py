@@ -13,11 +13,10 @@ import pandas as pd
 from prefect.artifacts import create_table_artifact
 from prefect.context import FlowRunContext
 
-from qunflow.acquisition.intake import ContactNews, GroupNews, Intake, Kept, Outgoing, Placing, RosterNews
-from qunflow.acquisition.invitations import Invitation
-from qunflow.errors import BadInput
+from qunflow.acquisition.intake import ContactNews, GroupNews, Intake, Kept, Outgoing, Placing, RosterNews, Said
+from qunflow.errors import BadInput, ConfigurationError
 from qunflow.runtime.stage import StageRun
-from qunflow.store import figures, leads, members
+from qunflow.store import figures, members
 from tasks import acquisition_contacts as contacts
 from tasks import acquisition_greeting as greeting
 from tasks import acquisition_intake as intake
@@ -63,16 +62,26 @@ def ensure_live_codes(run: StageRun) -> int:
 @step("拉新:欢迎")
 def welcome_newcomers(run: StageRun) -> int:
     """Answer newcomers while their 20 seconds last; returns how many were reached."""
-    return 0 if run.dry_run else greeting.answer_fresh(run)
+    if run.dry_run:
+        return 0
+    try:
+        return greeting.answer_fresh(run)
+    except ConfigurationError:
+        # Broken copy must not keep the rosters from being read; `welcome_late` meets and reports the same mistake.
+        return 0
 
 
 @step("拉新:补欢迎")
-def welcome_late(run: StageRun) -> int:
-    """Greet privately those whose code came too late or never; returns for how many a task is new."""
-    if run.dry_run:
-        return 0
-    late = greeting.late_welcome_messages(run, greeting.late_welcomes(run))
-    return outgoing.send(run, late, approved_by="standing approval: welcome")["planned"]
+def welcome_late(run: StageRun) -> Said:
+    """Greet privately those whose code came too late or never."""
+    late = [] if run.dry_run else greeting.late_welcomes(run)
+    try:
+        planned = greeting.late_welcome_messages(run, late)
+    except ConfigurationError as error:
+        return Said(problem=str(error))
+    if planned:
+        outgoing.send(run, planned, approved_by="standing approval: welcome")
+    return Said(tuple(one.target_ref for one in planned))
 
 
 @step("拉新:分群")
@@ -82,18 +91,18 @@ def place_leads(run: StageRun) -> Placing:
 
 
 @step("拉新:再次邀请")
-def invite_again(run: StageRun, *, wanted: bool) -> tuple[Invitation, ...]:
+def invite_again(run: StageRun, *, wanted: bool) -> Said:
     """Put the invitations that are due into the outbox, and count them for each person."""
-    due = greeting.due_invitations(run) if wanted else ()
-    planned = [] if run.dry_run else greeting.invitation_messages(run, due)
-    if not planned:
-        return ()
-    outgoing.send(run, planned, approved_by="standing approval: invitation")
-    asked = [one.target_ref for one in planned]
-    run.runtime.store.write(
-        partial(leads.record_invitations, community=run.community.key, person_ids=asked, on=run.day)
-    )
-    return tuple(one for one in due if one.person_id in set(asked))
+    if run.dry_run or not wanted:
+        return Said()
+    try:
+        planned = greeting.invitation_messages(run, greeting.due_invitations(run))
+    except ConfigurationError as error:
+        return Said(problem=str(error))
+    by = "standing approval: invitation"
+    asked = run.runtime.store.write(partial(greeting.queue_invitations, run=run, planned=planned, by=by))
+    outgoing.send(run, [], approved_by=by)
+    return Said(tuple(asked))
 
 
 @step("拉新:试运行清单")
@@ -122,9 +131,9 @@ def keep_roster(run: StageRun, groups_per_task: int = GROUPS_PER_TASK) -> Roster
     return RosterNews(tuple(one for look in looks for one in look))
 
 
-def roster_frame(found: RosterNews, invited: Sequence[Invitation], run: StageRun) -> pd.DataFrame:
-    """One row a group that could be read, for the output check."""
-    asked = {one.person_id for one in invited}
+def roster_frame(found: RosterNews, invited: Sequence[int], run: StageRun) -> pd.DataFrame:
+    """One row a group that could be read, for the output check; ``invited`` are persons."""
+    asked = set(invited)
     with run.runtime.store.reading() as conn:
         inside = {one.group_id: asked & set(members.open_memberships(conn, one.group_id)) for one in found.groups}
     rows = [
@@ -159,13 +168,18 @@ def keep_figures(run: StageRun, found: RosterNews) -> int:
     return changed
 
 
-def require_readable(found: Intake) -> None:
+def require_whole(found: Intake, *said: Said) -> None:
     """
-    Say which dropped files could not be read, after everything else was done.
+    Say which files could not be read and which words not be found, after everything else was done.
 
     Raises:
-        BadInput: naming every such file.
+        BadInput: naming every file that could not be read.
+        ConfigurationError: naming file and line of broken copy.
     """
+    broken = list(dict.fromkeys(one.problem for one in said if one.problem))
+    if broken:
+        told = "; ".join(problem.replace("\n", " ") for problem in broken)
+        raise ConfigurationError(f"somebody could not be written to: {told}", "mend the copy and run the day again")
     if found.unreadable:
         told = "; ".join(problem.replace("\n", " ") for _, problem in found.unreadable)
         raise BadInput(

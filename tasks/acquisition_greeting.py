@@ -19,10 +19,15 @@ from qunflow.acquisition.invitations import Candidate, Invitation, asking_window
 from qunflow.acquisition.leads import UNKNOWN_CHANNEL
 from qunflow.acquisition.placement import KnownCode, LiveCodePlan, codes_to_make
 from qunflow.clock import local_day
+from qunflow.community.wording import Plain
+from qunflow.delivery import outbox
 from qunflow.delivery.model import Content, Planned
 from qunflow.delivery.welcome import Newcomer, answer_welcomes
+from qunflow.errors import ConfigurationError
+from qunflow.rendering import lint
+from qunflow.rendering.lint import banned_words
 from qunflow.runtime import Runtime
-from qunflow.runtime.greetings import compose_welcome, greeting_variables, join_links, welcome_composer
+from qunflow.runtime.greetings import compose_welcome, greeting_variables, join_links
 from qunflow.runtime.stage import StageRun
 from qunflow.store import leads, live_codes, members, people
 from qunflow.store.tables import targets
@@ -64,7 +69,8 @@ def make_code(run: StageRun, plan: LiveCodePlan) -> None:
 
 def answer_fresh(run: StageRun) -> int:
     """Welcome those whose code still works; returns how many were reached."""
-    report = answer_welcomes(run.runtime.ports, welcome_composer(run.runtime), now=run.runtime.clock.now())
+    compose = partial(compose_welcome, run.runtime)
+    report = answer_welcomes(run.runtime.ports, compose, now=run.runtime.clock.now())
     report.raise_for_problem()
     return report.sent
 
@@ -216,10 +222,32 @@ def _code_of(one: Invitation, links: Mapping[str, str]) -> str:
 def _invitation_texts(run: StageRun, links: Mapping[str, str]) -> dict[tuple[int, str], Content]:
     known = greeting_variables(run.runtime, run.community, run.day)
     return {
-        (number, channel): Content(run.runtime.templates.render(template, known | {"join_link": url}))
+        (number, channel): _fit_to_send(run, template, known | {"join_link": url})
         for number, template in enumerate(run.community.acquisition.reinvitations)
         for channel, url in links.items()
     }
+
+
+def _fit_to_send(run: StageRun, template: str, variables: Mapping[str, Plain]) -> Content:
+    content = Content(run.runtime.templates.render(template, variables))
+    banned = banned_words(run.runtime.templates.paths)
+    wrong = [one for one in lint(content, "private_task", banned) if one.severity == "critical"]
+    if wrong:
+        told = "; ".join(one.text(run.runtime.language) for one in wrong)
+        raise ConfigurationError(f"{template}: {told}", "mend the copy and run the day again")
+    return content
+
+
+def queue_invitations(conn: Connection, run: StageRun, planned: Sequence[Planned], by: str) -> list[int]:
+    """
+    Put invitations into the outbox, approved, and count them for each person: both or neither.
+
+    Somebody who is asked but not counted would be asked again too soon; somebody counted but not asked, never.
+    """
+    report = outbox.plan(conn, planned, run.now)
+    outbox.check(conn, report.ids)
+    outbox.approve(conn, report.ids, by=by, at=run.now)
+    return leads.record_invitations(conn, run.community.key, [one.target_ref for one in planned], run.day)
 
 
 def outgoing(late: Sequence[people.Contact], due: Sequence[Invitation], plans: Sequence[LiveCodePlan]) -> Outgoing:

@@ -38,7 +38,7 @@ class FormMap:
 
     def value(self, row: Mapping[str, object], fact: str) -> str:
         """The text of one fact in one row, empty when the row does not say."""
-        mapped = self.fields.get(fact)
+        mapped = self.fields.get(fact, "")
         if mapped in row:
             return plain(row[mapped])
         return next((plain(row[name]) for name in USUAL_COLUMNS[fact] if name in row and plain(row[name])), "")

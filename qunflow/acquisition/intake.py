@@ -99,6 +99,14 @@ class RosterNews:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """Who was written to in one step; ``problem`` is why the words could not be found, empty when they could."""
+
+    persons: tuple[int, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """What was put into the outbox, or would be in a rehearsal: one line a kind of message, for the preview."""
 

@@ -6,6 +6,7 @@ Both the acquisition flow and the resident sender say the same words; when they 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import date, time, timedelta
 from functools import partial
@@ -18,15 +19,31 @@ from qunflow.community.offers import offer_of_day, yuan
 from qunflow.community.wording import Plain, community_variables
 from qunflow.delivery.model import Content
 from qunflow.delivery.welcome import Composer, Newcomer
+from qunflow.errors import ConfigurationError
 from qunflow.runtime import Runtime
 from qunflow.settings.workspace import Community
 from qunflow.store import coupons
 from qunflow.store.live_codes import codes_of
 
+log = logging.getLogger(__name__)
+
 
 def welcome_composer(here: Runtime) -> Composer:
-    """What ``delivery.welcome.answer_welcomes`` says to each newcomer in this workspace."""
-    return partial(compose_welcome, here)
+    """
+    What the resident sender says to each newcomer in this workspace.
+
+    Broken copy must not stop everything else it sends: it is logged, and the acquisition flow reports it by line and
+    greets those people once it is mended.
+    """
+    return partial(_compose_or_leave, here)
+
+
+def _compose_or_leave(here: Runtime, conn: Connection, newcomer: Newcomer) -> Content | None:
+    try:
+        return compose_welcome(here, conn, newcomer)
+    except ConfigurationError as error:
+        log.error("the welcome cannot be written: %s", error)
+        return None
 
 
 def compose_welcome(here: Runtime, conn: Connection, newcomer: Newcomer) -> Content | None:
@@ -39,7 +56,8 @@ def compose_welcome(here: Runtime, conn: Connection, newcomer: Newcomer) -> Cont
         ConfigurationError: the community's welcome template is missing or broken.
     """
     community = newcomer.community
-    address = join_links(conn, community).get(newcomer.channel) or join_links(conn, community).get(UNKNOWN_CHANNEL)
+    links = join_links(conn, community)
+    address = links.get(newcomer.channel) or links.get(UNKNOWN_CHANNEL)
     if not address:
         return None
     day = local_day(newcomer.received_at, community.zone_info)

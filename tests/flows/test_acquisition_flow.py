@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from flows.acquisition import acquisition
 from qunflow.acquisition.params import AcquisitionParams
-from qunflow.errors import BadInput, ChannelRefused, ChannelUnavailable
+from qunflow.errors import BadInput, ChannelRefused, ChannelUnavailable, ConfigurationError
 from qunflow.runtime import Runtime
 from qunflow.store import figures, inbox, live_codes, members, people, quarantine, runs, tables
 
@@ -301,6 +301,21 @@ def test_an_unreadable_file_is_named_after_everything_else_is_done(house: Any) -
     assert "broken.json" in run.problem
 
 
+@pytest.mark.parametrize("name", ["welcome_contact.j2", "reinvite_a.j2"])
+def test_broken_copy_is_named_after_the_rosters_were_read(house: Any, name: str) -> None:
+    """Broken copy fails the run in the end with file and line; who is in a group is known all the same."""
+    here = house.runtime
+    path = here.directory / "templates" / "acquisition" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("好的\n{{ nothing_of_this_name }}", encoding="utf-8")
+    befriend(house, house.clock.at)
+
+    with pytest.raises(ConfigurationError, match=rf"{name}:2:"):
+        acquisition(LIVE)
+
+    assert value(here, "unique_members") > 0
+
+
 def test_a_push_of_a_form_becomes_a_lead_once(house: Any) -> None:
     """An entry in the inbox is read by the form's mapping; a second run finds it applied."""
     here = house.runtime
@@ -331,7 +346,7 @@ def test_a_short_outage_is_tried_again(house: Any, quick: Callable[[str], None])
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        ({"mode": "errcode", "code": 48002}, ChannelRefused),
+        ({"mode": "errcode", "code": 60011}, ChannelRefused),
         ({"mode": "http_502"}, ChannelUnavailable),
     ],
 )
