@@ -19,6 +19,9 @@ from qunflow.clock import instant_of
 from qunflow.runtime.stage import StageOutcome
 
 
+HAND_OVER_S = 20.0
+
+
 def point_at(folder: Path, prefect_url: str, prefect_home: Path) -> None:
     """Tell this process its workspace and its Prefect server; must come before Prefect is imported."""
     os.environ["QUNFLOW_WORKSPACE"] = str(folder)
@@ -62,3 +65,12 @@ def run_stages(day: date, told: Callable[[str], None]) -> list[StageOutcome]:
 
     params = StageParams(day=day.isoformat(), dry_run=False)
     return run_chain(CHAIN, FORMS, params, told=told)
+
+
+def hand_over_to_prefect() -> None:
+    """Give the server the last logs and events while it is still there; at exit they would wait for it in vain."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=HAND_OVER_S, at_exit=False)

@@ -40,6 +40,7 @@ def run_one(name: str, form: Mapping[str, Any], *, workspace: Path | None, as_js
         living.point_at(folder, url, folder / "prefect")
         with living.without_heartbeats():
             result = _run(name, form)
+        living.hand_over_to_prefect()
     print(json.dumps(result, ensure_ascii=False, default=str) if as_json else _table(result))
     return 0
 
