@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from qunflow.report import svg
 
 WIDTH = 360.0
+LANE = 7.0
 NOT_DUE = "未到期"
 
 
@@ -67,8 +68,12 @@ def funnel_svg(
     title: str = "拉新漏斗",
     not_due: str = NOT_DUE,
 ) -> str:
-    """Channels below each other, each a bar in which every later step lies inside the one before."""
-    top, height = 26.0, 58.0
+    """
+    Channels below each other, each with one thin bar a step.
+
+    The bars lie apart, not inside each other, because real steps also grow: people add a helper without a form.
+    """
+    top, height = 26.0, 35.0 + len(steps) * LANE + 12
     widest = max((step or 0 for row in rows for step in row.steps), default=0) or 1
     parts = _legend([(name, svg.STEPS[_tone(i, len(steps))]) for i, name in enumerate(steps)], 12)
     for place, row in enumerate(rows):
@@ -86,13 +91,14 @@ def _funnel_row(row: FunnelRow, steps: Sequence[str], y: float, widest: int, not
     parts = [
         svg.text(0, y + 14, svg.shortened(row.label, 13, room), size=13, bold=True),
         svg.text(WIDTH, y + 14, row.note, size=12, fill=svg.TEAL, anchor="end"),
-        svg.rect(0, y + 21, WIDTH, 14, svg.EMPTY),
+        svg.rect(0, y + 20, WIDTH, len(steps) * LANE + 2, svg.EMPTY),
     ]
     for place, (name, step) in enumerate(zip(steps, row.steps, strict=False)):
         if step is not None:
+            box = (0.0, y + 21.5 + place * LANE, WIDTH * step / widest, LANE - 1.5)
             fill = svg.STEPS[_tone(place, len(steps))]
-            parts.append(svg.rect(0, y + 21, WIDTH * step / widest, 14, fill, hint=f"{row.label} {name} {step:,}"))
-    return [*parts, svg.text(0, y + 49, told, size=11, fill=svg.MUTED)]
+            parts.append(svg.rect(*box, fill, radius=2, hint=f"{row.label} {name} {step:,}"))
+    return [*parts, svg.text(0, y + 36 + len(steps) * LANE, told, size=11, fill=svg.MUTED)]
 
 
 def heatmap_svg(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -144,9 +145,22 @@ def _checks(conn: Connection, lines: Iterable[tuple[int, RunLine]]) -> tuple[Che
             could_run=row.could_run,
             unexpected=row.unexpected_count,
             day=by_id[row.run_id].day,
+            said=_said(row.observed),
+            found=_found(row.observed),
         )
         for row in rows
     )
+
+
+def _said(observed: Any) -> dict[str, str]:
+    said = observed.get("said") if isinstance(observed, dict) else None
+    return {str(lang): str(words) for lang, words in said.items()} if isinstance(said, dict) else {}
+
+
+def _found(observed: Any) -> str:
+    """What a check saw, when that is one number or a word; a list of samples is not for a report."""
+    value = observed.get("value") if isinstance(observed, dict) else None
+    return "" if value is None or isinstance(value, dict | list | bool) else str(value)[:40]
 
 
 def _quarantine(conn: Connection) -> tuple[QuarantineLine, ...]:

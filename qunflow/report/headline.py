@@ -85,6 +85,9 @@ def _revenue(data: ReportData, words: Words) -> Tile | None:
     figures = select.latest(data.figures, "revenue_fen")
     if not figures:
         return None
+    label, known = words.text("report.tile.revenue"), [f for f in figures if f.value is not None]
+    if not known:
+        return Tile(label, words.text("report.not_due"))
     payers = sum(select.people(f) or 0 for f in select.latest(data.figures, "payers"))
-    value = wording.money(sum(select.amount(f) or 0.0 for f in figures), words)
-    return Tile(words.text("report.tile.revenue"), value, words.text("report.tile.payers", payers=payers))
+    value = wording.money(sum(select.amount(f) or 0.0 for f in known), words)
+    return Tile(label, value, words.text("report.tile.payers", payers=payers))

@@ -7,7 +7,7 @@ Plain frozen values, so that a report can be drawn from a test, a store or a fil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -17,6 +17,10 @@ from qunflow.store.figures import Figure
 
 class Words(Protocol):
     """A language catalogue: texts by key."""
+
+    @property
+    def lang(self) -> str:
+        """``zh`` or ``en``."""
 
     def text(self, key: str, **values: object) -> str:
         """The text of a key with its blanks filled in."""
@@ -58,7 +62,11 @@ class PushLine:
 
 @dataclass(frozen=True, slots=True)
 class CheckLine:
-    """One data check of one run."""
+    """
+    One data check of one run.
+
+    ``said`` is what it checks, by language; ``found`` what it saw, as plain text.
+    """
 
     stage: str
     suite: str
@@ -68,6 +76,8 @@ class CheckLine:
     could_run: bool
     unexpected: int
     day: date
+    said: Mapping[str, str] = field(default_factory=dict)
+    found: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ TEAL = "#0f6b62"
 PALE = "#e6f2ef"
 AMBER = "#d9932f"
 RED = "#c2412d"
-STEPS = ("#cde7e1", "#8ccabf", "#3f9f93", TEAL)
+STEPS = ("#b9ded6", "#8ccabf", "#3f9f93", TEAL)
 TONES = {"good": TEAL, "wait": AMBER, "bad": RED, "mute": "#b9bfc6", "soft": STEPS[1]}
 FONT = "system-ui,-apple-system,'PingFang SC','Microsoft YaHei','Noto Sans CJK SC','Noto Sans SC',sans-serif"
 

@@ -27,7 +27,7 @@ def _figure_row(data: ReportData, figure: Figure, words: Words) -> tuple[Cell, .
     return (
         Cell(wording.known(words, "figure", figure.name), dimensions),
         Cell(wording.told(figure, words), wording.fraction(figure), tone="mute" if figure.value is None else ""),
-        Cell(wording.short_day(figure.as_of), figure.source),
+        Cell(wording.short_day(figure.as_of), wording.known(words, "source", figure.source)),
     )
 
 

@@ -37,6 +37,9 @@ def _row(data: ReportData, found: dict[tuple[str, str], Figure], channel: str, w
     steps = tuple(select.people(found.get((step, channel))) for step in STEPS)
     rate = found.get(("join_rate", channel))
     note = words.text("report.funnel.join_rate", rate=wording.share_with_n(rate, words)) if rate else ""
+    if rate and rate.value is None and not rate.denominator and not any(steps[:2]):
+        # Nobody of this channel was ever a contact: there is no rate to wait for.
+        note = ""
     return FunnelRow(channel_name(data, channel, words), steps, note)
 
 

@@ -48,6 +48,8 @@ def _sum(data: ReportData, name: str) -> float:
 
 
 def _sentence(data: ReportData, campaigns: list[str], words: Words) -> str:
+    if all(figure.value is None for figure in select.latest(data.figures, *STEPS, "revenue_fen")):
+        return words.text("report.conversion.sentence_waiting", campaigns=len(campaigns))
     payers, revenue = _sum(data, "payers"), _sum(data, "revenue_fen")
     if not payers:
         return words.text("report.conversion.sentence_early", campaigns=len(campaigns))

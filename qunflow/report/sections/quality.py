@@ -55,22 +55,36 @@ def _sentence(data: ReportData, words: Words) -> str:
 
 
 def _failed(data: ReportData, words: Words) -> Table:
-    failed = [check for check in data.checks if tone_of(check) != "good"]
-    rows = tuple(
-        (
-            Cell(check.expectation, f"{words.text(f'report.stage.{check.stage}')} · {wording.short_day(check.day)}"),
-            Cell(words.text(f"report.quality.part.{tone_of(check)}"), tone=tone_of(check)),
-            Cell(words.text("report.quality.rows", rows=check.unexpected)),
-        )
-        for check in failed
-    )
-    head = tuple(words.text(f"report.quality.column.{key}") for key in ("check", "result", "rows"))
+    """Checks that did not pass, the same one of several days in one row, with what it saw last."""
+    by_check: dict[tuple[str, str, str], list[CheckLine]] = {}
+    for check in data.checks:
+        if tone_of(check) != "good":
+            by_check.setdefault((check.stage, check.suite, check.expectation), []).append(check)
+    rows = tuple(_failed_row(checks, words) for checks in by_check.values())
+    head = tuple(words.text(f"report.quality.column.{key}") for key in ("check", "result", "found"))
     return Table(words.text("report.quality.failed", count=len(rows)), head, rows)
+
+
+def _failed_row(checks: list[CheckLine], words: Words) -> tuple[Cell, ...]:
+    last = max(checks, key=lambda check: check.day)
+    days = words.text("report.quality.on_days", days=len({check.day for check in checks}))
+    where = f"{words.text(f'report.stage.{last.stage}')} · {wording.short_day(last.day)} · {days}"
+    rows = words.text("report.quality.rows", rows=last.unexpected) if last.unexpected else ""
+    tone = tone_of(last)
+    return (
+        Cell(last.said.get(words.lang) or last.expectation, where),
+        Cell(words.text(f"report.quality.part.{tone}"), tone=tone),
+        Cell(last.found or rows, rows if last.found else ""),
+    )
 
 
 def _quarantine(data: ReportData, words: Words) -> Table:
     rows = tuple(
-        (Cell(line.reason), Cell(words.text(f"report.stage.{line.stage}")), Cell(wording.count(line.rows, words)))
+        (
+            Cell(wording.known(words, "reason", line.reason)),
+            Cell(words.text(f"report.stage.{line.stage}")),
+            Cell(wording.count(line.rows, words)),
+        )
         for line in sorted(data.quarantine, key=lambda line: -line.rows)
     )
     head = tuple(words.text(f"report.quality.column.{key}") for key in ("reason", "stage", "rows"))

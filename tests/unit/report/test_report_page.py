@@ -11,7 +11,7 @@ import pytest
 
 from qunflow.language import LANGUAGES, Catalogue, catalogue
 from qunflow.language import sentences as texts
-from qunflow.report.model import GroupLine, PushLine, ReportData
+from qunflow.report.model import CheckLine, GroupLine, PushLine, ReportData
 from qunflow.report.page import render_html
 from qunflow.report.sections import sections
 from qunflow.report.sections.acquisition import funnel_rows
@@ -179,6 +179,28 @@ def test_an_unknown_figure_or_rule_is_shown_by_its_own_name(full: ReportData, zh
     base = next(f for f in full.figures if f.name == "alarm")
     new = replace(base, dimensions={"group": "g2", "rule": "brand_new_rule"})
     assert "brand_new_rule" in render_html([replace(full, figures=[*full.figures, new])], zh)
+
+
+@pytest.mark.parametrize(("lang", "told"), [("zh", "没有人在群里又入群"), ("en", "nobody joins while in")])
+def test_a_check_is_told_once_in_the_reader_s_words(full: ReportData, lang: str, told: str) -> None:
+    """A check that failed on several days is one row, in the words its author gave it, with what it saw last."""
+    said = {"zh": "没有人在群里又入群", "en": "nobody joins while in"}
+    days = [full.last_day - timedelta(days=back) for back in range(3)]
+    failed = [
+        CheckLine("retention", "in", "max(x)", "warning", False, True, 0, day, said, f"seen {day}") for day in days
+    ]
+    page = render_html([replace(full, checks=failed)], catalogue(lang), lang=lang)
+    assert page.count(told) == 1
+    assert f"seen {full.last_day}" in page
+    assert "max(x)" not in page
+
+
+def test_money_that_is_not_due_is_blank(full: ReportData, zh: Catalogue) -> None:
+    """Before the offer opens there is no ¥0: nothing is known yet."""
+    figures = [replace(f, value=None) if f.stage == "conversion" else f for f in full.figures]
+    page = render_html([replace(full, figures=figures)], zh)
+    assert "¥0" not in page
+    assert "还没到开售日" in page
 
 
 def test_two_communities_make_one_page(full: ReportData, empty: ReportData, zh: Catalogue) -> None:
