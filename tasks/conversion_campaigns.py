@@ -10,12 +10,20 @@ from sqlalchemy import Connection
 
 from qunflow.clock import day_bounds, local_day
 from qunflow.conversion.campaign import PLANNED, WarmUp, judge, next_state, response_rate
-from qunflow.conversion.facts import CLICKS_SQL, ClickedOn, Reached, offer_clickers, offered_groups, warm_ups
+from qunflow.conversion.facts import (
+    CLICKS_SQL,
+    ClickedOn,
+    Reached,
+    in_group_at,
+    offer_clickers,
+    people_reached,
+    warm_ups,
+)
 from qunflow.conversion.numbers import CampaignNumbers, campaign_numbers
 from qunflow.conversion.orders import Order
 from qunflow.conversion.stand import Stand
 from qunflow.runtime.stage import StageRun
-from qunflow.store import campaigns, figures
+from qunflow.store import campaigns, figures, members
 from qunflow.store import orders as kept
 from qunflow.store.campaigns import CampaignRow
 from tasks.conversion_incoming import order_of
@@ -69,15 +77,17 @@ def step_on(conn: Connection, *, run: StageRun) -> list[Stand]:
 
 
 def warm_ups_of(conn: Connection, run: StageRun, row: CampaignRow, as_of: date) -> tuple[WarmUp, ...]:
-    """What a campaign's warm-up brought in each group up to a local day."""
-    members = {group: len(people) for group, people in campaigns.members_by_group(conn, run.community.key).items()}
-    return warm_ups(reached_by(conn, run, row, as_of), clicks_of(conn, run, row, as_of), members, row.offer_on)
+    """What a campaign's warm-up brought in each group up to a local day, over the people who were there to see it."""
+    over = min(day_bounds(as_of, run.zone)[1], day_bounds(row.offer_on, run.zone)[0], run.now)
+    there = in_group_at(members.memberships_of(conn, run.community.key), over)
+    sizes = {group_id: len(people) for group_id, people in there.items()}
+    return warm_ups(reached_by(conn, run, row, as_of), clicks_of(conn, run, row, as_of), sizes, row.offer_on)
 
 
 def reached_by(conn: Connection, run: StageRun, row: CampaignRow, as_of: date) -> list[Reached]:
     """A campaign's messages that people could read by the end of a local day."""
     return [
-        Reached(one.slot_key, one.group_id, one.local_day, one.reply_count)
+        Reached(one.slot_key, one.group_id, one.local_day, one.delivered_at, one.reply_count)
         for one in campaigns.delivered_messages(conn, run.community.key)
         if one.campaign == row.key and local_day(one.delivered_at, run.zone) <= as_of
     ]
@@ -107,13 +117,12 @@ def past_rates(conn: Connection, run: StageRun, row: CampaignRow) -> list[float]
 
 def numbers_of(conn: Connection, run: StageRun, row: CampaignRow, as_of: date) -> CampaignNumbers:
     """A campaign in numbers as of the end of a local day."""
-    clicked = clicks_of(conn, run, row, as_of)
-    reached = reached_by(conn, run, row, as_of)
-    offered = offered_groups(reached, kept.link_slots(conn, run.community.key, row.key))
+    slots = kept.link_slots(conn, run.community.key, row.key)
+    seats = members.memberships_of(conn, run.community.key)
     return campaign_numbers(
         warm_ups_of(conn, run, row, as_of),
-        reached=campaigns.people_in(conn, offered),
-        clickers=offer_clickers(clicked, row.offer_on),
+        reached=len(people_reached(reached_by(conn, run, row, as_of), slots, seats)),
+        clickers=offer_clickers(clicks_of(conn, run, row, as_of), row.offer_on),
         orders=orders_of(conn, run, row.key, as_of),
     )
 

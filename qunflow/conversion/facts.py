@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Protocol
 
 from qunflow.conversion.campaign import WarmUp
 
@@ -22,12 +23,35 @@ WHERE kind = 'click' AND json_extract_string(props, '$.campaign') = $campaign AN
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A message of the campaign that people in a group could read; ``replies`` None when nobody counted them."""
+    """A message of the campaign people in a group could read from ``at`` on; ``replies`` None: nobody counted them."""
 
     slot_key: str
     group_id: int
     day: date
+    at: datetime
     replies: int | None
+
+
+class Seat(Protocol):
+    """A person's time in a group; still there while ``left_at`` is None."""
+
+    @property
+    def group_id(self) -> int: ...
+    @property
+    def person_id(self) -> int: ...
+    @property
+    def joined_at(self) -> datetime: ...
+    @property
+    def left_at(self) -> datetime | None: ...
+
+
+def in_group_at(seats: Iterable[Seat], at: datetime) -> dict[int, set[int]]:
+    """The people of each group at an instant; a group with nobody in it is left out."""
+    found: dict[int, set[int]] = {}
+    for seat in seats:
+        if seat.joined_at <= at and (seat.left_at is None or seat.left_at > at):
+            found.setdefault(seat.group_id, set()).add(seat.person_id)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +67,7 @@ def warm_ups(
     reached: Iterable[Reached], clicked: Collection[ClickedOn], members: Mapping[int, int], offer_on: date
 ) -> tuple[WarmUp, ...]:
     """
-    What the warm-up brought, one row a group of the community.
+    What the warm-up brought, one row a group that has members or got one of its messages.
 
     Of several warm-up messages the one with the most answers counts: the same people answer again, and nobody can
     tell them apart without the chat archive. Everything before the day of the offer is warm-up.
@@ -56,15 +80,22 @@ def warm_ups(
             delivered=any(one.group_id == group_id for one in before),
             replies=max((one.replies or 0 for one in before if one.group_id == group_id), default=0),
             clickers=sum(1 for group, _ in clickers if group == group_id),
-            members=count,
+            members=members.get(group_id, 0),
         )
-        for group_id, count in sorted(members.items())
+        for group_id in sorted({*members, *(one.group_id for one in before)})
     )
 
 
-def offered_groups(reached: Iterable[Reached], link_slots: Collection[tuple[str, int]]) -> frozenset[int]:
-    """The groups in which a message with the campaign's link could be read."""
-    return frozenset(one.group_id for one in reached if (one.slot_key, one.group_id) in link_slots)
+def people_reached(
+    reached: Iterable[Reached], link_slots: Collection[tuple[str, int]], seats: Collection[Seat]
+) -> frozenset[int]:
+    """Persons who were in a group when a message with the campaign's link could first be read there, each once."""
+    first: dict[int, datetime] = {}
+    for one in reached:
+        if (one.slot_key, one.group_id) in link_slots:
+            first[one.group_id] = min(one.at, first.get(one.group_id, one.at))
+    there = (in_group_at(seats, at).get(group_id, set()) for group_id, at in first.items())
+    return frozenset().union(*there)
 
 
 def offer_clickers(clicked: Iterable[ClickedOn], offer_on: date) -> frozenset[int]:

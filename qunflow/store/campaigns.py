@@ -7,11 +7,11 @@ and only from the state the caller saw.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from qunflow.store.rows import insert_ignore, upsert
 from qunflow.store.tables import buyers, campaigns, groups, memberships, suppressions, targets
@@ -156,17 +156,3 @@ def not_to_be_sold_to(conn: Connection) -> set[int]:
     """Persons who opted out or have an open service case."""
     query = select(suppressions.c.person_id).where(suppressions.c.kind.in_(("opt_out", "support_case")))
     return set(conn.execute(query).scalars())
-
-
-def group_numbers(conn: Connection, community: str) -> dict[str, int]:
-    """The number of each group of a community by its key."""
-    query = select(groups.c.group_key, groups.c.group_id).where(groups.c.community == community)
-    return {row.group_key: row.group_id for row in conn.execute(query)}
-
-
-def people_in(conn: Connection, group_ids: Iterable[int]) -> int:
-    """People who are in any of these groups now, each once."""
-    query = select(func.count(func.distinct(memberships.c.person_id))).where(
-        memberships.c.group_id.in_(list(group_ids)), memberships.c.left_at.is_(None)
-    )
-    return int(conn.execute(query).scalar_one())

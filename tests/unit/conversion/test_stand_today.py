@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from qunflow.conversion.arrivals import Incoming, OrderArrival
 from qunflow.conversion.attribution import Source
 from qunflow.conversion.campaign import Verdict, WarmUp
-from qunflow.conversion.facts import ClickedOn, Reached, offer_clickers, offered_groups, warm_ups
+from qunflow.conversion.facts import ClickedOn, Reached, offer_clickers, people_reached, warm_ups
 from qunflow.conversion.orders import Click, Order
 from qunflow.conversion.stand import Stand, clicked_not_bought, copy_names, may_say
 
 OFFER_ON = date(2026, 3, 7)
+NOON = datetime(2026, 3, 7, 4, 0, tzinfo=UTC)
 GO = Verdict("go", "at_least_usual", 0.1, 0.1)
 WARM, COLD = WarmUp(1, True, 5, 0, 50), WarmUp(2, False, 0, 0, 50)
+
+
+@dataclass(frozen=True)
+class Sitting:
+    group_id: int
+    person_id: int
+    joined_at: datetime
+    left_at: datetime | None = None
 
 
 def stand(state: str) -> Stand:
@@ -66,19 +76,42 @@ def test_the_fittest_copy_comes_first(reworded: bool, coupon: bool, names: list[
 def test_a_warm_up_is_what_came_before_the_offer() -> None:
     """The best-answered message of a group counts once; the offer's own answers and clicks do not."""
     reached = [
-        Reached("a", 1, date(2026, 3, 5), 4),
-        Reached("b", 1, date(2026, 3, 6), 7),
-        Reached("offer", 1, OFFER_ON, 30),
-        Reached("offer", 2, OFFER_ON, 30),
+        Reached("a", 1, date(2026, 3, 5), NOON, 4),
+        Reached("b", 1, date(2026, 3, 6), NOON, 7),
+        Reached("b", 3, date(2026, 3, 6), NOON, None),
+        Reached("offer", 1, OFFER_ON, NOON, 30),
+        Reached("offer", 2, OFFER_ON, NOON, 30),
     ]
     clicked = [ClickedOn(9, 1, date(2026, 3, 6)), ClickedOn(9, 1, date(2026, 3, 5)), ClickedOn(8, 1, OFFER_ON)]
 
     assert warm_ups(reached, clicked, {1: 50, 2: 60}, OFFER_ON) == (
         WarmUp(1, True, 7, 1, 50),
         WarmUp(2, False, 0, 0, 60),
+        WarmUp(3, True, 0, 0, 0),
     )
     assert offer_clickers(clicked, OFFER_ON) == {8}
-    assert offered_groups(reached, {("offer", 2), ("a", 3)}) == {2}
+
+
+def test_reached_is_who_was_there_when_it_could_be_read() -> None:
+    """Who left before or joined later was not reached; who is in two groups was reached once."""
+    hour = timedelta(hours=1)
+    seats = [
+        Sitting(1, 7, NOON - hour),
+        Sitting(2, 7, NOON - hour),
+        Sitting(1, 8, NOON - hour, NOON),
+        Sitting(1, 9, NOON + hour),
+        Sitting(2, 9, NOON + hour),
+        Sitting(3, 10, NOON - hour),
+    ]
+    reached = [
+        Reached("offer", 1, OFFER_ON, NOON, None),
+        Reached("last-call", 1, OFFER_ON, NOON + 2 * hour, None),
+        Reached("offer", 2, OFFER_ON, NOON, None),
+        Reached("story", 3, OFFER_ON, NOON, None),
+    ]
+
+    assert people_reached(reached, {("offer", 1), ("last-call", 1), ("offer", 2)}, seats) == {7}
+    assert people_reached([], {("offer", 1)}, seats) == frozenset()
 
 
 def test_everything_that_came_in_is_a_row_with_its_reason() -> None:
