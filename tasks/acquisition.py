@@ -21,6 +21,7 @@ from tasks import acquisition_contacts as contacts
 from tasks import acquisition_greeting as greeting
 from tasks import acquisition_intake as intake
 from tasks import acquisition_numbers as numbers
+from tasks import acquisition_replies as replies
 from tasks import acquisition_roster as roster
 from tasks import outgoing
 from tasks.checks import publish
@@ -44,9 +45,10 @@ def keep_leads(run: StageRun, found: Intake) -> Kept:
 
 @step("拉新:好友进出")
 def keep_contacts(run: StageRun) -> ContactNews:
-    """Note who became a contact and who is none any more: from callbacks, then from the platform's list."""
+    """Note who became a contact, who is none any more and who wants to be left alone."""
     told = contacts.keep_contact_callbacks(run.community, run.now)
     listed = contacts.keep_contact_list(run.community, run.now)
+    replies.keep_replies(run.community, run.now)
     return ContactNews(told.added + listed.added, told.deleted, told.quarantined)
 
 

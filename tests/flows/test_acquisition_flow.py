@@ -223,6 +223,32 @@ def test_whoever_refused_is_left_alone(house: Any) -> None:
     assert acquisition(LIVE)["invited"] == 0
 
 
+def test_an_answer_that_refuses_ends_the_invitations(house: Any) -> None:
+    """`不用` takes the person off the schedule at once; another answer does not, and both are signs of life."""
+    here = house.runtime
+    first = acquisition(LIVE)
+    with here.store.reading() as conn:
+        invited = conn.execute(select(tables.invitations.c.person_id)).scalars().all()
+        ids = here.vault.external_userids(conn, invited)
+    refusing, friendly = invited[0], invited[1]
+    for who, text in ((refusing, "不用了"), (friendly, "新鲜")):
+        body = {"external_userid": ids[who], "text": text, "at": here.clock.now().isoformat()}
+        here.store.write(lambda conn, b=body, t=text: inbox.receive(conn, here.vault, "reply", t, b, here.clock.now()))
+    here.store.write(lambda conn: inbox.receive(conn, here.vault, "reply", "x", {"text": "?"}, here.clock.now()))
+    house.move_to(DAY + timedelta(days=7))
+
+    acquisition(LIVE)
+
+    with here.store.reading() as conn:
+        again = set(
+            conn.execute(select(tables.invitations.c.person_id).where(tables.invitations.c.attempt == 2)).scalars()
+        )
+    replies = here.history.query("SELECT person_id FROM events WHERE kind = 'reply'")
+    assert first["invited"] > 1
+    assert refusing not in again
+    assert sorted(replies["person_id"]) == sorted([refusing, friendly])
+
+
 def test_a_leave_keeps_its_exact_time_and_a_visit_is_not_forgotten(house: Any) -> None:
     """A callback dates the leave; somebody who joined and left between two looks is in the history twice."""
     acquisition(LIVE)
