@@ -81,9 +81,13 @@ def keep_list(conn: Connection, *, run: StageRun, buyers: Sequence[Buyer]) -> No
 
 def told(reasons: Iterable[Reason], words: Catalogue) -> tuple[str, ...]:
     """Reasons as sentences."""
-    return tuple(
-        words.text(f"conversion.reason_{one.condition}", count=one.count, yuan=yuan(one.amount_fen)) for one in reasons
-    )
+    return tuple(_told(one, words) for one in reasons)
+
+
+def _told(reason: Reason, words: Catalogue) -> str:
+    today = reason.condition == "seen_lately" and reason.count == 0
+    key = "conversion.reason_seen_today" if today else f"conversion.reason_{reason.condition}"
+    return words.text(key, count=reason.count, yuan=yuan(reason.amount_fen))
 
 
 def figures_of(conn: Connection, run: StageRun, buyers: Sequence[Buyer]) -> list[Figure]:

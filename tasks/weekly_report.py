@@ -14,6 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from data_checks.weekly_activity import OUTPUT
+from qunflow.clock import instant_of
 from qunflow.report.charts import as_data_uri, columns_svg
 from qunflow.runtime.stage import StageRun
 from qunflow.store import activities
@@ -21,6 +22,7 @@ from qunflow.store.activities import Activity
 from qunflow.store.figures import Figure, Unit, Value
 from qunflow.store.ledger import balances
 from qunflow.weekly_activity.awards import AwardRule
+from qunflow.weekly_activity.challenge import RESULTS_AT
 from qunflow.weekly_activity.numbers import week_numbers
 from qunflow.weekly_activity.points import award_prefix, checkin_prefix, prize_prefix
 from qunflow.weekly_activity.standing import standing_rows
@@ -64,6 +66,8 @@ def _marks(conn: Connection, week: Activity) -> list[tuple[int, date]]:
 def _week_figures(conn: Connection, run: StageRun, week: Activity, as_of: date) -> list[Figure]:
     numbers = week_numbers(challenge(week), _marks(conn, week), as_of)
     rules = rules_of(run.community.weekly_activity)
+    # In the morning a day's check-ins are still to come: they are not due, not 0.
+    over = run.now >= instant_of(as_of, RESULTS_AT, run.zone)
 
     def figure(
         name: str, value: Value, unit: Unit = "count", source: str = CHECKINS, share: bool = False, **by: str
@@ -73,8 +77,11 @@ def _week_figures(conn: Connection, run: StageRun, week: Activity, as_of: date) 
 
     return [
         figure("enrolled", numbers.enrolled),
-        *(figure("checkins", people, day=day.isoformat()) for day, people in numbers.by_day.items()),
-        figure("checkin_rate", numbers.rate, "rate", share=True),
+        *(
+            figure("checkins", people if over or day < as_of else None, day=day.isoformat())
+            for day, people in numbers.by_day.items()
+        ),
+        *([figure("checkin_rate", numbers.rate, "rate", share=True)] if over else []),
         *(figure("streak_members", numbers.people_with(days), days=str(days)) for days in _days(rules)),
         figure("points_granted", _points(conn, week), source=LEDGER),
         *(figure("awards", count, source=LEDGER, prize=prize) for prize, count in _given(conn, week, rules).items()),
@@ -109,7 +116,9 @@ def markdown_of(run: StageRun, found: Sequence[Figure]) -> str:
     if not today:
         return "\n\n".join([*head, words.text("weekly_activity.no_week")]) + "\n"
     days = [one for one in today if one.name == "checkins"]
-    picture = columns_svg([(one.dimensions["day"][5:], _number(one)) for one in days], title=title)
+    picture = columns_svg(
+        [(one.dimensions["day"][5:], None if one.value is None else _number(one)) for one in days], title=title
+    )
     return "\n\n".join([*head, f"![{title}]({as_data_uri(picture)})", *_lines(run, today)]) + "\n"
 
 

@@ -83,6 +83,10 @@ def test_a_week_is_opened_checked_in_and_rewarded(house: Any) -> None:
         points = {who: ledger.balance(conn, points_account(community(here), who)) for who in (ann, ben)}
         issued = ledger.balance(conn, issued_account(community(here)))
         ledger.require_balanced(conn)
+        rates = figures.current(conn, community(here), "weekly_activity", name="checkin_rate")
+        columns = figures.current(conn, community(here), "weekly_activity", name="checkins", as_of=rates[0].as_of)
+    assert [(one.as_of, one.value) for one in rates] == [(MONDAY + timedelta(days=1), 0.5)]
+    assert {one.dimensions["day"]: one.value for one in columns} == {"2026-03-02": 2, "2026-03-03": 1}
     assert (third["rows_in"], third["rows_out"]) == (5, 4)
     assert points == {ann: 3 * settings.points_per_checkin + award, ben: settings.points_per_checkin}
     assert issued == -sum(points.values())
