@@ -38,7 +38,7 @@ def acquisition(params: AcquisitionParams) -> dict[str, Any]:
         roster = bringing_in.keep_roster(run, params.groups_per_task)
         placing = bringing_in.place_leads(run)
         codes = bringing_in.ensure_live_codes(run)
-        changed = bringing_in.keep_figures(run, roster)
+        changed = bringing_in.keep_figures(run, roster, placing)
         late = bringing_in.welcome_late(run)
         invited = bringing_in.invite_again(run, wanted=params.reinvite)
         check(bringing_in.roster_frame(roster, invited.persons, run), OUTPUT, run.run_id)

@@ -157,7 +157,7 @@ ROSTER_COLUMNS = ["group", "members", "listed", "expected_members", "left_withou
 
 
 @step("拉新:算漏斗")
-def keep_figures(run: StageRun, found: RosterNews) -> int:
+def keep_figures(run: StageRun, found: RosterNews, placing: Placing) -> int:
     """Write the funnel by channel and the day's movement, and publish the stage report; returns what changed."""
     key = run.community.key
     with run.runtime.store.reading() as conn:
@@ -165,8 +165,9 @@ def keep_figures(run: StageRun, found: RosterNews) -> int:
         key_of = {group.group_id: group.group_key for group in members.groups_of(conn, key)}
     new = numbers.figures_of(key, run.day, channels, moved, key_of)
     changed = run.runtime.store.write(partial(figures.record, new=new, at=run.now))
-    report = numbers.stage_report(run.community, run.day, channels, moved[run.day], found, run.runtime.language)
-    publish("report-acquisition", report, run.runtime.language.text("acquisition.report"))
+    words, today = run.runtime.language, moved[run.day]
+    report = numbers.stage_report(run.community, run.day, channels, today, found, placing.without_room, words)
+    publish("report-acquisition", report, words.text("acquisition.report"))
     return changed
 
 

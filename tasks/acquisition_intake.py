@@ -6,23 +6,28 @@ The rules are those of ``qunflow.acquisition``; this file only moves rows betwee
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from qunflow.acquisition.forms import FormMap, exported_entries, pushed_entry
-from qunflow.acquisition.intake import Intake, Kept, Placing
+from qunflow.acquisition.intake import Intake, Kept, LeadFile, Placing
 from qunflow.acquisition.leads import Entry, Lead, Refusal, RefusedRow, sort_entries
 from qunflow.acquisition.placement import Room, placed
 from qunflow.errors import BadInput
 from qunflow.runtime import Runtime, current
 from qunflow.settings.workspace import Community, Workspace
 from qunflow.store import inbox, leads, members
+from qunflow.store.rows import insert_ignore
+from qunflow.store.tables import imports
 from qunflow.store.vault import Vault
 
 INBOX_LIMIT = 5_000
@@ -32,7 +37,7 @@ ENDINGS = (".csv", ".json")
 def read_intake(community: Community, now: datetime) -> Intake:
     """Every row of the dropped files and of the forms' pushes, judged; nothing is written."""
     here = current()
-    entries, unreadable = _entries_of_files(here, community)
+    entries, files, unreadable = _entries_of_files(here, community)
     pushed, broken, inbox_ids = _entries_of_inbox(here, community)
     batch = sort_entries(
         [*entries, *pushed],
@@ -41,37 +46,57 @@ def read_intake(community: Community, now: datetime) -> Intake:
         received_at=now,
         now=now,
     )
-    return Intake(batch.leads, (*broken, *batch.refused), tuple(unreadable), inbox_ids)
+    return Intake(batch.leads, (*broken, *batch.refused), tuple(files), tuple(unreadable), inbox_ids)
 
 
-def _entries_of_files(here: Runtime, community: Community) -> tuple[list[Entry], list[tuple[str, str]]]:
+def _entries_of_files(here: Runtime, community: Community) -> tuple[list[Entry], list[LeadFile], list[tuple[str, str]]]:
+    maps = [*_form_maps(here.workspace, community), FormMap("", community.key, {})]
+    kind = _kind(maps)
+    with here.store.reading() as conn:
+        known = files_known(conn, kind)
     found: list[Entry] = []
+    files: list[LeadFile] = []
     unreadable: list[tuple[str, str]] = []
-    for path in _lead_files(here.directory / "leads"):
+    for path in lead_files(
+        here.directory / "leads", community.key, is_first=here.workspace.communities[0] == community
+    ):
+        content, name = path.read_bytes(), path.relative_to(here.directory / "leads").as_posix()
+        digest = sha256(content).hexdigest()
+        if digest in known:
+            continue
         try:
-            found += _entries_of_file(path, here, community)
+            entries = _entries_of_file(content, name, maps, partial(here.vault.digest, "lead_row"))
         except BadInput as error:
-            unreadable.append((path.name, str(error)))
-    return found, unreadable
+            unreadable.append((name, str(error)))
+            continue
+        found += entries
+        files.append(LeadFile(name, kind, digest, len(entries)))
+    return found, files, unreadable
 
 
-def _lead_files(folder: Path) -> list[Path]:
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
+def lead_files(folder: Path, community: str, *, is_first: bool) -> list[Path]:
+    """The exports dropped for a community: in a folder of its key, and for the first community beside it."""
+    folders = [folder / community, *([folder] if is_first else [])]
+    files = [path for one in folders if one.is_dir() for path in sorted(one.iterdir())]
     return [path for path in files if path.is_file() and path.suffix.lower() in ENDINGS]
 
 
-def _entries_of_file(path: Path, here: Runtime, community: Community) -> tuple[Entry, ...]:
-    content = path.read_bytes()
-    maps = [*_form_maps(here.workspace, community), FormMap("", community.key, {})]
-    fingerprint = partial(here.vault.digest, "lead_row")
-    for number, form in enumerate(maps, start=1):
+def _kind(maps: Sequence[FormMap]) -> str:
+    """What a file read under this mapping is remembered as; a mended mapping reads it once more."""
+    told = json.dumps([[form.form, form.community, dict(form.fields)] for form in maps], sort_keys=True)
+    return f"leads:{sha256(told.encode()).hexdigest()[:24]}"
+
+
+def _entries_of_file(
+    content: bytes, name: str, maps: Sequence[FormMap], fingerprint: Callable[[str], str]
+) -> tuple[Entry, ...]:
+    for form in maps[:-1]:
         try:
-            return exported_entries(content, path.name, form, fingerprint)
+            return exported_entries(content, name, form, fingerprint)
         except BadInput:
             # The next mapping may fit; what the last one says is about the file itself.
-            if number == len(maps):
-                raise
-    return ()
+            continue
+    return exported_entries(content, name, maps[-1], fingerprint)
 
 
 def _form_maps(workspace: Workspace, community: Community) -> list[FormMap]:
@@ -153,6 +178,7 @@ def _keep(conn: Connection, vault: Vault, intake: Intake, community: Community, 
     new = leads.add_leads(conn, rows)
     _seal_details(conn, vault, intake.leads, person_of, {(row.source, row.source_key) for row in new}, now)
     _mark_inbox(conn, intake, person_of, now)
+    remember_files(conn, intake, now)
     return Kept(len(new), sum(row.duplicate_of is not None for row in new))
 
 
@@ -234,6 +260,30 @@ def rooms_of(conn: Connection, community: Community, day: date) -> list[Room]:
     rows = {group.group_key: group for group in members.groups_of(conn, community.key)}
     known = [rows[group.key] for group in community.groups_on(day) if group.key in rows]
     return [Room(one.group_id, one.chat_id or "", one.kind, counts.get(one.group_id, 0)) for one in known]
+
+
+def files_known(conn: Connection, kind: str) -> set[str]:
+    """Digests of the files that were read under a mapping."""
+    return set(conn.execute(select(imports.c.sha256).where(imports.c.kind == kind)).scalars())
+
+
+def remember_files(conn: Connection, intake: Intake, now: datetime) -> None:
+    """Note which files were read, so that the next run only reads what is new."""
+    refused = Counter(row.source.removeprefix("file/") for row in intake.refused)
+    rows = [
+        {
+            "kind": one.kind,
+            "file_name": one.name[-200:],
+            "sha256": one.sha256,
+            "mapping": {},
+            "rows_read": one.rows,
+            "rows_kept": one.rows - refused[one.name],
+            "rows_quarantined": refused[one.name],
+            "imported_at": now,
+        }
+        for one in intake.files
+    ]
+    insert_ignore(conn, imports, rows)
 
 
 def _mark_inbox(conn: Connection, intake: Intake, person_of: Mapping[str, int], now: datetime) -> None:

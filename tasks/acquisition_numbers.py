@@ -126,6 +126,7 @@ def stage_report(
     channels: Sequence[ChannelFunnel],
     moved: DayMovement,
     rosters: RosterNews,
+    without_room: int,
     words: Catalogue,
 ) -> str:
     """The report of one run for the Prefect UI: the funnel, the day's movement, what each roster showed."""
@@ -134,6 +135,7 @@ def stage_report(
         f"# {words.text('acquisition.report')}",
         words.text("acquisition.head", community=community.name, day=day.isoformat()),
         words.text("acquisition.moved", joins=moved.joins, leaves=moved.leaves, members=moved.unique_members),
+        *([words.text("acquisition.without_room", count=without_room)] if without_room else []),
         f"![{words.text('acquisition.funnel')}]({as_data_uri(_picture(channels, names, words))})",
         _channel_table(channels, names, words),
         _roster_table(rosters, words),

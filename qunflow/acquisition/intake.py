@@ -12,17 +12,29 @@ from qunflow.acquisition.leads import Lead, RefusedRow
 
 
 @dataclass(frozen=True, slots=True)
+class LeadFile:
+    """A dropped file that was read; ``kind`` tells under which mapping, so that another mapping reads it again."""
+
+    name: str
+    kind: str
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
     """
     The rows of every form and file, judged.
 
     Args:
+        files: the files these rows are from; those read before are not among them.
         unreadable: file name and what is wrong with it, for whole files.
         inbox: source/row_ref of a pushed entry → its inbox id.
     """
 
     leads: tuple[Lead, ...]
     refused: tuple[RefusedRow, ...]
+    files: tuple[LeadFile, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = ()
     inbox: dict[str, int] = field(default_factory=dict)
 

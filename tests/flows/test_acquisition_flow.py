@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from flows.acquisition import acquisition
+from qunflow import runtime
 from qunflow.acquisition.params import AcquisitionParams
 from qunflow.errors import BadInput, ChannelRefused, ChannelUnavailable, ConfigurationError
 from qunflow.runtime import Runtime
@@ -340,6 +342,34 @@ def test_broken_copy_is_named_after_the_rosters_were_read(house: Any, name: str)
         acquisition(LIVE)
 
     assert value(here, "unique_members") > 0
+
+
+def test_a_file_is_read_once_and_again_under_a_mended_mapping(house: Any) -> None:
+    """A file that was read is passed over until its content or the mapping of the form changes."""
+    drop_leads(house, content="联系方式,姓名,手机\n13800138000,小林,没有\n".encode())
+    first, second = acquisition(LIVE), acquisition(LIVE)
+    here = house.runtime
+    form = here.workspace.forms[0]
+    fields = form.fields.model_copy(update={"phone": "联系方式"})
+    mended = here.workspace.model_copy(update={"forms": (form.model_copy(update={"fields": fields}),)})
+
+    with runtime.using(replace(here, workspace=mended)):
+        third = acquisition(LIVE)
+
+    told = [(done["rows_in"], done["new_leads"], done["quarantined"]) for done in (first, second, third)]
+    assert told == [(1, 0, 1), (0, 0, 0), (1, 1, 0)]
+
+
+def test_a_community_reads_its_own_folder(house: Any) -> None:
+    """With several communities a file goes into the folder of the one it is for."""
+    folder = house.runtime.directory / "leads" / KEY
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("手机号\n13800138000\n", encoding="utf-8")
+    elsewhere = house.runtime.directory / "leads" / "others"
+    elsewhere.mkdir()
+    (elsewhere / "b.csv").write_text("手机号\n13900139000\n", encoding="utf-8")
+
+    assert acquisition(LIVE)["rows_in"] == 1
 
 
 def test_a_push_of_a_form_becomes_a_lead_once(house: Any) -> None:
