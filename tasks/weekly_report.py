@@ -116,9 +116,8 @@ def markdown_of(run: StageRun, found: Sequence[Figure]) -> str:
     if not today:
         return "\n\n".join([*head, words.text("weekly_activity.no_week")]) + "\n"
     days = [one for one in today if one.name == "checkins"]
-    picture = columns_svg(
-        [(one.dimensions["day"][5:], None if one.value is None else _number(one)) for one in days], title=title
-    )
+    columns = [(one.dimensions["day"][5:], None if one.value is None else _number(one)) for one in days]
+    picture = columns_svg(columns, title=title, not_due=words.text("weekly_activity.not_due"))
     return "\n\n".join([*head, f"![{title}]({as_data_uri(picture)})", *_lines(run, today)]) + "\n"
 
 
