@@ -14,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
+from qunflow.connectors.wecom.answers import RefusedForNow
 from qunflow.delivery.ports import Ports
 from qunflow.errors import ChannelRefused, QunflowError, TransientError
 from qunflow.store.tables import calls, groups, targets
 
 CANCELLED = 41093
-_STILL_DISPATCHED = 41063
 _OUTCOMES = {1: "delivered", 2: "not_friend", 3: "over_quota"}
 
 
@@ -60,7 +60,8 @@ def poll(ports: Ports, now: datetime) -> PollReport:
         try:
             found = _results(ports, task)
         except TransientError as error:
-            report.problem = error
+            if not concerns_one_call(error):
+                report.problem = error
             report.waiting += len(task.waiting)
             continue
         written = ports.store.write(partial(record, task=task, found=found, now=now))
@@ -68,6 +69,11 @@ def poll(ports: Ports, now: datetime) -> PollReport:
             report.count(outcome, number)
         report.waiting += len(task.waiting) - sum(written.values())
     return report
+
+
+def concerns_one_call(error: TransientError) -> bool:
+    """Whether the platform only wants this one left alone, such as a task it is still dispatching (41063)."""
+    return isinstance(error, RefusedForNow) and not error.concerns_all
 
 
 def open_calls(conn: Connection, ports: Ports) -> list[OpenCall]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select, update
 
 from qunflow.clock import local_day
 from qunflow.delivery.bounds import quiet_now
-from qunflow.delivery.poll import CANCELLED, OpenCall, open_calls, record
+from qunflow.delivery.poll import CANCELLED, OpenCall, concerns_one_call, open_calls, record
 from qunflow.delivery.ports import Ports
 from qunflow.errors import ChannelRefused, ConfigurationError, QunflowError, TransientError
 from qunflow.settings.workspace import Community
@@ -45,7 +45,8 @@ def remind(ports: Ports, now: datetime) -> ReminderReport:
         try:
             _chase(ports, task, now, report)
         except TransientError as error:
-            report.problem = error
+            if not concerns_one_call(error):
+                report.problem = error
     report.missed = ports.store.write(partial(_close_cards, ports=ports, now=now))
     return report
 
