@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from qunflow.errors import SchemaMismatch
+from qunflow.errors import BadInput, SchemaMismatch
 from qunflow.sandbox.shelf import Shelf
 
 VERSION = 1
@@ -34,12 +34,12 @@ class Storage:
     One SQLite file, or memory.
 
     Raises:
+        BadInput: when the file cannot be opened or is no database.
         SchemaMismatch: when the file was written by another version of the sandbox.
     """
 
     def __init__(self, path: str) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA synchronous = FULL")
+        self._db = _opened(path)
         self._require_version(path)
         self._db.executescript(_TABLES)
         self._shelves: list[Shelf[Any]] = []
@@ -110,3 +110,13 @@ class Storage:
             problem = f"{path} was written by sandbox format {found}, this one reads {VERSION}"
             raise SchemaMismatch(problem, "give another --db file, or remove the old one")
         self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _opened(path: str) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        raise BadInput(f"{path} cannot be opened as a sandbox file: {error}", "give another --db file") from error
+    return db

@@ -13,6 +13,7 @@ from qunflow.sandbox.options import Limits, Options
 from qunflow.sandbox.running import running
 
 EC = "externalcontact"
+DOCUMENTED = Limits()
 CORP, SECRET = "wwtest", "secret"
 
 
@@ -66,7 +67,7 @@ class Api:
         return self.act("add_contact", **about)
 
 
-def api_of(limits: Limits = Limits()) -> Iterator[Api]:
+def api_of(limits: Limits = DOCUMENTED) -> Iterator[Api]:
     """A client of a sandbox with staff and empty groups."""
     with running(Options(CORP, SECRET, populated=False, limits=limits)) as base:
         api = Api(base)

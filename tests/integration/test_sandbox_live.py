@@ -27,7 +27,7 @@ TEASER = "中午的主角先露个脸:砂糖橘5斤装。早上到的货,皮薄,
 
 
 class Product:
-    """A stand-in of Qunflow's web: takes callbacks, hooks, clicks, check-ins and hand-send cards, and remembers them."""
+    """A stand-in of Qunflow's web: takes callbacks, hooks, taps, check-ins and cards, and remembers them."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, str]] = []
@@ -166,7 +166,7 @@ def town() -> Iterator[Town]:
 
 
 def test_newcomers_fill_the_form_add_the_helper_and_can_be_welcomed(town: Town) -> None:
-    """Form and callback arrive during the step; a welcome sent right after it is in time, and its code lets them join."""
+    """Form and callback arrive during the step; a welcome right after it is in time, and its code lets them join."""
     chats = [group["chat_id"] for group in town.world["groups"][:2]]
     config = town.call("externalcontact/groupchat/add_join_way", scene=2, chat_id_list=chats, state="qr")["config_id"]
     code = town.call("externalcontact/groupchat/get_join_way", config_id=config)["join_way"]["qr_code"]

@@ -13,6 +13,7 @@ from qunflow.sandbox.options import QUOTA_MODES, Limits, Options
 from qunflow.sandbox.running import running
 
 EC = "externalcontact"
+DOCUMENTED = Limits()
 
 
 class Box:
@@ -59,7 +60,7 @@ class Box:
         return {row.get("chat_id") or row["external_userid"]: row["status"] for row in rows}
 
 
-def box_of(limits: Limits = Limits()) -> Iterator[Box]:
+def box_of(limits: Limits = DOCUMENTED) -> Iterator[Box]:
     """A sandbox whose owners do nothing by themselves for a while: people are slower than these tests."""
     with running(Options("wwtest", "secret", populated=False, limits=limits)) as base:
         box = Box(base)
@@ -74,7 +75,7 @@ def box() -> Iterator[Box]:
 
 
 def test_a_task_delivers_nothing_before_the_owner_confirms(box: Box) -> None:
-    """Task status 0 becomes 2 and the chat's 0 becomes 1 with a time; what was told as created stays a to-do till then."""
+    """Task status 0 becomes 2 and the chat's 0 becomes 1 with a time; created is not sent."""
     chat = box.chats()[0]
     msgid = box.task(chat)["msgid"]
     assert box.call(f"{EC}/get_groupmsg_task", msgid=msgid)["task_list"] == [{"userid": "owner_zhou", "status": 0}]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qunflow.errors import SchemaMismatch
+from qunflow.errors import BadInput, SchemaMismatch
 from qunflow.sandbox.records import Chat, Counter
 from qunflow.sandbox.shelf import Shelf
 from qunflow.sandbox.storage import Storage
@@ -57,3 +57,12 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
         other.execute("PRAGMA user_version = 99")
     with pytest.raises(SchemaMismatch, match="99"):
         Storage(path)
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    """A missing folder and a file that is no database are told in words."""
+    other = tmp_path / "notes.txt"
+    other.write_text("no database, but long enough to be looked at as one" * 50)
+    for path in (tmp_path / "nowhere" / "box.sqlite3", other):
+        with pytest.raises(BadInput, match=path.name):
+            Storage(str(path))
