@@ -7,6 +7,7 @@ never sends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from prefect import flow
@@ -27,7 +28,7 @@ from qunflow.settings.params import StageParams
 from qunflow.weekly_activity.params import WeeklyActivityParams
 from tasks.cycle import cycle_markdown, run_chain
 
-CHAIN = {
+CHAIN: dict[str, Callable[..., Any]] = {
     "acquisition": acquisition,
     "daily_content": daily_content,
     "weekly_activity": weekly_activity,

@@ -23,7 +23,7 @@ from tasks import acquisition_intake as intake
 from tasks import acquisition_numbers as numbers
 from tasks import acquisition_replies as replies
 from tasks import acquisition_roster as roster
-from tasks import outgoing
+from tasks import delivery
 from tasks.checks import publish
 from tasks.step import step
 
@@ -82,7 +82,7 @@ def welcome_late(run: StageRun) -> Said:
     except ConfigurationError as error:
         return Said(problem=str(error))
     if planned:
-        outgoing.send(run, planned, approved_by="standing approval: welcome")
+        delivery.send(run, planned, approved_by="standing approval: welcome")
     return Said(tuple(one.target_ref for one in planned))
 
 
@@ -103,7 +103,7 @@ def invite_again(run: StageRun, *, wanted: bool) -> Said:
         return Said(problem=str(error))
     by = "standing approval: invitation"
     asked = run.runtime.store.write(partial(greeting.queue_invitations, run=run, planned=planned, by=by))
-    outgoing.send(run, [], approved_by=by)
+    delivery.send(run, [], approved_by=by)
     return Said(tuple(asked))
 
 

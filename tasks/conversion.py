@@ -20,7 +20,7 @@ from qunflow.conversion.stand import Stand
 from qunflow.delivery.model import Planned
 from qunflow.runtime.stage import StageRun
 from qunflow.store import campaigns, figures
-from tasks import conversion_campaigns, conversion_incoming, conversion_messages, conversion_report, outgoing
+from tasks import conversion_campaigns, conversion_incoming, conversion_messages, conversion_report, delivery
 from tasks.checks import publish
 from tasks.step import step
 
@@ -42,8 +42,9 @@ def keep_incoming(run: StageRun, incoming: Incoming) -> int:
 def find_buyers(run: StageRun, params: ConversionParams) -> tuple[Buyer, ...]:
     """Who is likely to buy, from what people did in the last 30 days."""
     first, last = window(run.day)
-    asked = {"since": first, "until": last, "first_day": first, "last_day": last}
-    answers = run.runtime.history.query(FEATURES_SQL, **asked).to_dict("records")
+    history = run.runtime.history
+    found = history.query(FEATURES_SQL, since=first, until=last, first_day=first, last_day=last)
+    answers = found.to_dict("records")
     with run.runtime.store.reading() as conn:
         members = set().union(*campaigns.members_by_group(conn, run.community.key).values())
         suppressed = campaigns.not_to_be_sold_to(conn)
@@ -72,7 +73,7 @@ def move_campaigns(run: StageRun) -> list[Stand]:
 @step("转化:备好今天的话")
 def compose(run: StageRun, stands: Sequence[Stand]) -> list[Planned]:
     """Today's messages, with links and coupons; a link only where a warm-up was really delivered."""
-    slots = outgoing.slots_of_stage(run)
+    slots = delivery.slots_of_stage(run)
     return run.runtime.store.write(partial(conversion_messages.compose, run=run, stands=stands, slots=slots))
 
 
@@ -80,9 +81,9 @@ def compose(run: StageRun, stands: Sequence[Stand]) -> list[Planned]:
 def deliver(run: StageRun, planned: Sequence[Planned], approved_by: str) -> dict[str, int]:
     """Put the messages into the outbox and send what is due; in a dry run only show them."""
     if run.dry_run:
-        outgoing.preview(run, planned)
+        delivery.preview(run, planned)
         return {"would_send": len(planned)}
-    return outgoing.send(run, planned, approved_by)
+    return delivery.send(run, planned, approved_by)
 
 
 @step("转化:出数字")

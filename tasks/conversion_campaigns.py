@@ -97,7 +97,8 @@ def clicks_of(conn: Connection, run: StageRun, row: CampaignRow, as_of: date) ->
     """Who clicked a campaign's links up to a local day."""
     since = row.warm_up_on - timedelta(days=1)
     frame = run.runtime.history.query(CLICKS_SQL, since=since, until=as_of, conn=conn, campaign=row.key, last_day=as_of)
-    return [ClickedOn(int(one.person_id), int(one.group_id), one.local_day) for one in frame.itertuples()]
+    columns = (frame[name].tolist() for name in ("person_id", "group_id", "local_day"))
+    return [ClickedOn(*row) for row in zip(*columns, strict=True)]
 
 
 def past_rates(conn: Connection, run: StageRun, row: CampaignRow) -> list[float]:

@@ -24,7 +24,7 @@ from qunflow.settings.workspace import Offer
 from qunflow.store import campaigns, people
 from qunflow.store.campaigns import CampaignRow
 from qunflow.store.coupons import CouponOrder, issue
-from tasks import outgoing
+from tasks import delivery
 from tasks.conversion_campaigns import clicks_of, current_campaigns, orders_of
 from tasks.conversion_incoming import coupon_key
 
@@ -33,7 +33,7 @@ FIGURES_HOLD_FOR = timedelta(hours=2)
 
 
 def compose(
-    conn: Connection, *, run: StageRun, stands: Sequence[Stand], slots: Sequence[outgoing.GroupSlot]
+    conn: Connection, *, run: StageRun, stands: Sequence[Stand], slots: Sequence[delivery.GroupSlot]
 ) -> list[Planned]:
     """Today's messages of every campaign that may say something; what lacks a variable is left out."""
     by_key = {stand.campaign: stand for stand in stands}
@@ -67,23 +67,23 @@ def frame_of(planned: Sequence[Planned], stands: Sequence[Stand]) -> pd.DataFram
     return pd.DataFrame(rows, columns=list(MESSAGES.columns))
 
 
-def _is_due(stand: Stand, place: outgoing.GroupSlot) -> bool:
+def _is_due(stand: Stand, place: delivery.GroupSlot) -> bool:
     _, group_id, occurrence = place
     countdown = occurrence.slot.days.countdown or 0
     return may_say(stand, days_to_offer=countdown, way=occurrence.slot.way, group_id=group_id)
 
 
 def _messages(
-    conn: Connection, run: StageRun, row: CampaignRow, stand: Stand, place: outgoing.GroupSlot
+    conn: Connection, run: StageRun, row: CampaignRow, stand: Stand, place: delivery.GroupSlot
 ) -> list[Planned]:
     slot, offer = place[2].slot, run.community.offer(row.offer_key)
     live = dict(_sold(conn, run, row, offer, place))
     if slot.link:
         live |= {"link": _link(conn, run, row, offer, place), **_coupon(conn, run, row, offer, place[1])}
-    text = outgoing.wording(run, place, live, _template(run, slot.template, stand, coupon="coupon_code" in live))
+    text = delivery.wording(run, place, live, _template(run, slot.template, stand, coupon="coupon_code" in live))
     if not text:
         return []
-    one = outgoing.message(run, place, text)
+    one = delivery.message(run, place, text)
     return _to_clickers(conn, run, row, one) if one.way == "private_task" else [one]
 
 
@@ -93,13 +93,13 @@ def _template(run: StageRun, name: str, stand: Stand, *, coupon: bool) -> str:
     return next((one for one in copy_names(name, reworded=stand.reworded, coupon=coupon) if one in known), name)
 
 
-def _link(conn: Connection, run: StageRun, row: CampaignRow, offer: Offer, place: outgoing.GroupSlot) -> str:
+def _link(conn: Connection, run: StageRun, row: CampaignRow, offer: Offer, place: delivery.GroupSlot) -> str:
     """The short link of a slot in a group; a dry run makes none and shows where it would stand."""
     here, (_, group_id, occurrence) = run.runtime, place
     base = f"{here.environment.web_url.rstrip('/')}/s/"
     if run.dry_run:
         return base + here.language.text("conversion.code_to_come")
-    slot_key = outgoing.slot_name(occurrence)
+    slot_key = delivery.slot_name(occurrence)
     return base + short_link(
         conn,
         f"{run.community.key}/{slot_key}/{group_id}",
@@ -127,10 +127,10 @@ def _coupon(conn: Connection, run: StageRun, row: CampaignRow, offer: Offer, gro
 
 
 def _sold(
-    conn: Connection, run: StageRun, row: CampaignRow, offer: Offer, place: outgoing.GroupSlot
+    conn: Connection, run: StageRun, row: CampaignRow, offer: Offer, place: delivery.GroupSlot
 ) -> Mapping[str, Any]:
     """Pieces sold and left, only shortly before they are said: an old number would be a false one."""
-    due_at = outgoing.message(run, place, "").due_at
+    due_at = delivery.message(run, place, "").due_at
     if "sold" not in place[2].slot.variables or run.now < due_at - FIGURES_HOLD_FOR:
         return {}
     sold = sum(1 for one in orders_of(conn, run, row.key, run.day) if one.refunded_fen < one.amount_fen)

@@ -10,14 +10,15 @@ from typing import Any
 
 from prefect import State
 
-from qunflow.errors import QunflowError
+from qunflow.errors import ConfigurationError, QunflowError
 from qunflow.language import Catalogue
 from qunflow.runtime.stage import StageOutcome
 from qunflow.settings.params import StageParams
 
 StageFlow = Callable[..., Any]
 
-# Figures of people need the roster of the day; every other stage can do its work without the one before.
+# Figures of people need the roster of the day; every other stage can do its work without the one before. Broken copy
+# is told after the roster has been read, so it stops nobody else.
 NEEDS: Mapping[str, tuple[str, ...]] = {"retention": ("acquisition",)}
 
 
@@ -31,7 +32,7 @@ def run_chain(
     outcomes: list[StageOutcome] = []
     for stage, flow in chain.items():
         told(stage)
-        failed = {outcome.stage for outcome in outcomes if outcome.problem}
+        failed = {outcome.stage for outcome in outcomes if outcome.blocks}
         missing = [need for need in NEEDS.get(stage, ()) if need in failed]
         outcomes.append(_not_started(stage, missing) if missing else run_stage(stage, flow, forms[stage], params))
     return outcomes
@@ -46,7 +47,8 @@ def run_stage(stage: str, flow: StageFlow, form: type[StageParams], params: Stag
     flow_run = str(state.state_details.flow_run_id or "")
     if isinstance(result, dict):
         return StageOutcome(stage, seconds, result, flow_run_id=flow_run)
-    return StageOutcome(stage, seconds, {}, problem=_in_words(result, state.name), flow_run_id=flow_run)
+    blocks = not isinstance(result, ConfigurationError)
+    return StageOutcome(stage, seconds, {}, _in_words(result, state.name), blocks=blocks, flow_run_id=flow_run)
 
 
 def _in_words(result: object, state: str | None) -> str:
@@ -56,7 +58,9 @@ def _in_words(result: object, state: str | None) -> str:
 
 
 def _not_started(stage: str, missing: Sequence[str]) -> StageOutcome:
-    return StageOutcome(stage, 0.0, {}, problem=f"not started: it needs {', '.join(missing)}, which failed")
+    return StageOutcome(
+        stage, 0.0, {}, problem=f"not started: it needs {', '.join(missing)}, which failed", blocks=True
+    )
 
 
 def cycle_markdown(outcomes: Sequence[StageOutcome], words: Catalogue) -> str:

@@ -31,7 +31,7 @@ from qunflow.rendering.lint import BannedWord, banned_words
 from qunflow.runtime.stage import StageRun
 from qunflow.store import figures, members
 from tasks import daily_content_numbers as numbers
-from tasks import outgoing
+from tasks import delivery
 from tasks.checks import publish
 from tasks.step import step
 
@@ -62,7 +62,7 @@ def write_slots(run: StageRun, params: DailyContentParams) -> Written:
     """
     slots = [
         (group, group_id, one)
-        for group, group_id, one in outgoing.slots_of_stage(run)
+        for group, group_id, one in delivery.slots_of_stage(run)
         if is_wanted(group, one.slot, params.groups, params.slots)
     ]
     personal = tuple(slot_ref(group, one.slot) for group, _, one in slots if not is_for_the_group(one.slot))
@@ -76,12 +76,12 @@ def write_slots(run: StageRun, params: DailyContentParams) -> Written:
     )
 
 
-def _written(run: StageRun, slot: outgoing.GroupSlot, banned: Sequence[BannedWord]) -> Draft | BrokenSlot | str:
+def _written(run: StageRun, slot: delivery.GroupSlot, banned: Sequence[BannedWord]) -> Draft | BrokenSlot | str:
     group, group_id, occurrence = slot
     ref = slot_ref(group, occurrence.slot)
     try:
         _require_declared(run, occurrence.slot)
-        text = outgoing.wording(run, slot, _live_variables(run, slot))
+        text = delivery.wording(run, slot, _live_variables(run, slot))
     except ConfigurationError as error:
         return BrokenSlot(ref, str(error))
     if not text:
@@ -102,7 +102,7 @@ def _require_declared(run: StageRun, slot: Slot) -> None:
         run.runtime.templates.render(slot.template, declared)
 
 
-def _live_variables(run: StageRun, slot: outgoing.GroupSlot) -> dict[str, Any]:
+def _live_variables(run: StageRun, slot: delivery.GroupSlot) -> dict[str, Any]:
     """The link of a slot that has one; a rehearsal shows where it would stand."""
     offer = offer_of_day(run.community, run.day)
     if slot[2].slot.link != "offer" or offer is None:
@@ -113,9 +113,9 @@ def _live_variables(run: StageRun, slot: outgoing.GroupSlot) -> dict[str, Any]:
     return {"link": f"{run.runtime.environment.web_url.rstrip('/')}/s/{run.runtime.store.write(make)}"}
 
 
-def _link(conn: Connection, run: StageRun, slot: outgoing.GroupSlot, destination: str) -> str:
+def _link(conn: Connection, run: StageRun, slot: delivery.GroupSlot, destination: str) -> str:
     group, group_id, occurrence = slot
-    name = outgoing.slot_name(occurrence)
+    name = delivery.slot_name(occurrence)
     # One task covers all groups of an owner only if its text is the same in all of them, link included.
     shared = occurrence.slot.way == "mass_task"
     mine = [one for one in run.community.groups_on(run.day) if one.owner == group.owner and one.sop == group.sop]
@@ -157,7 +157,7 @@ def input_frame(run: StageRun, written: Written) -> pd.DataFrame:
 
 def message_of(run: StageRun, draft: Draft) -> Planned:
     """A draft as the outbox takes it."""
-    return outgoing.message(run, (draft.group, draft.group_id, draft.occurrence), draft.text)
+    return delivery.message(run, (draft.group, draft.group_id, draft.occurrence), draft.text)
 
 
 @step("每日内容:排进发件箱", timeout_s=900)
@@ -169,8 +169,8 @@ def queue_and_send(run: StageRun, written: Written, approved_by: str) -> dict[st
         TransientError: the platform could not be used; what is approved stays in the outbox.
     """
     planned = [message_of(run, one) for one in written.drafts]
-    outgoing.preview(run, planned)
-    return {} if run.dry_run else outgoing.send(run, planned, approved_by=approved_by)
+    delivery.preview(run, planned)
+    return {} if run.dry_run else delivery.send(run, planned, approved_by=approved_by)
 
 
 def output_frame(run: StageRun, written: Written) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from qunflow.runtime.stage import StageRun
 from qunflow.store import activities, figures, inbox
 from qunflow.weekly_activity.challenge import challenge_of_week, is_opening_day
 from qunflow.weekly_activity.checkins import Arrival, Sorted, sort_arrivals, tap_rows
-from tasks import outgoing
+from tasks import delivery
 from tasks.checks import publish
 from tasks.step import step
 from tasks.weekly_points import award_week, book_week
@@ -116,12 +116,12 @@ def announce(run: StageRun, approved_by: str) -> dict[str, int]:
         return {}
     code = week.code if week else here.language.text("weekly_activity.code_to_come")
     live = {"link": f"{here.environment.web_url.rstrip('/')}/c/{code}"}
-    texts = [(place, outgoing.wording(run, place, live)) for place in outgoing.slots_of_stage(run)]
-    planned = [outgoing.message(run, place, text) for place, text in texts if text]
+    texts = [(place, delivery.wording(run, place, live)) for place in delivery.slots_of_stage(run)]
+    planned = [delivery.message(run, place, text) for place, text in texts if text]
     if run.dry_run:
-        outgoing.preview(run, planned)
+        delivery.preview(run, planned)
         return {"would_send": len(planned)}
-    return outgoing.send(run, planned, approved_by)
+    return delivery.send(run, planned, approved_by)
 
 
 @step("每周活动:出报告")

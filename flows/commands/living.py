@@ -10,14 +10,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.commands import season as seasons
 from flows.commands.season import Season
 from qunflow.clock import instant_of
 from qunflow.runtime.stage import StageOutcome
 
+if TYPE_CHECKING:
+    from qunflow.runtime import Runtime
 
 HAND_OVER_S = 20.0
 
@@ -50,11 +53,19 @@ def live_day(season: Season, day: date, told: Callable[[str], None]) -> list[Sta
     compose = welcome_composer(here)
     seasons.advance(season, instant_of(day, seasons.MORNING, seasons.ZONE))
     outcomes = run_stages(day, told)
-    for moment in seasons.moments(day):
+    for moment in seasons.moments(day, due_on(here, day)):
         seasons.advance(season, moment)
         tick(here.ports, now=moment, compose=compose)
     seasons.advance(season, instant_of(day, seasons.NIGHT, seasons.ZONE))
     return outcomes
+
+
+def due_on(here: Runtime, day: date) -> list[datetime]:
+    """When the messages planned for a day fall due."""
+    from qunflow.delivery import outbox
+
+    with here.store.reading() as conn:
+        return outbox.due_instants(conn, day)
 
 
 def run_stages(day: date, told: Callable[[str], None]) -> list[StageOutcome]:

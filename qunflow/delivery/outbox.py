@@ -110,6 +110,11 @@ def cancel(conn: Connection, ids: Collection[int], *, reason: str, by: str, at: 
     return number
 
 
+def due_instants(conn: Connection, day: date) -> list[datetime]:
+    """The instants at which messages of a local day fall due, each once."""
+    return list(conn.execute(select(targets.c.due_at).distinct().where(targets.c.local_day == day)).scalars())
+
+
 def board(conn: Connection, community: str, day: date) -> list[dict[str, Any]]:
     """
     Every message of a community's local day with where it stands, in order of time.

@@ -77,11 +77,13 @@ class StageOutcome:
     """
     How one stage of a day ended.
 
-    ``problem`` is empty when it completed; ``summary`` is what the flow returned, empty when it failed.
+    ``problem`` is empty when it completed; ``summary`` is what the flow returned, empty when it failed. ``blocks`` says
+    whether stages that need this one must not start.
     """
 
     stage: str
     seconds: float
     summary: dict[str, Any]
     problem: str = ""
+    blocks: bool = False
     flow_run_id: str = ""

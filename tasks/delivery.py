@@ -22,12 +22,16 @@ from qunflow.community.playbook import Slot
 from qunflow.community.wording import slot_variables
 from qunflow.delivery import outbox
 from qunflow.delivery.model import Content, Planned, Way
+from qunflow.delivery.poll import poll
+from qunflow.delivery.recover import recover
+from qunflow.delivery.remind import remind
 from qunflow.delivery.sender import drain
 from qunflow.rendering import lint
 from qunflow.rendering.lint import banned_words
 from qunflow.runtime.stage import StageRun
 from qunflow.settings.workspace import Group
 from qunflow.store import members
+from tasks.step import step
 
 GroupSlot = tuple[Group, int, Occurrence]
 
@@ -138,7 +142,13 @@ def preview(run: StageRun, planned: Sequence[Planned]) -> None:
     names = _group_names(run)
     rows = [_preview_row(run, one, names) for one in sorted(planned, key=lambda one: (one.due_at, one.slot_key))]
     key = f"preview-{run.stage}".replace("_", "-")
-    create_table_artifact(rows, key=key, description=run.runtime.language.text("weekly_activity.preview"))
+    create_table_artifact(
+        rows, key=key, description=run.runtime.language.text(f"weekly_activity.{_preview_title(run)}")
+    )
+
+
+def _preview_title(run: StageRun) -> str:
+    return run.runtime.language.text("weekly_activity.preview" if run.dry_run else "weekly_activity.preview_live")
 
 
 def _group_names(run: StageRun) -> dict[int, str]:
@@ -155,3 +165,19 @@ def _preview_row(run: StageRun, one: Planned, names: Mapping[int, str]) -> dict[
         words.text("weekly_activity.preview_way"): words.text(f"weekly_activity.way_{one.way}"),
         words.text("weekly_activity.preview_text"): one.content.text,
     }
+
+
+@step("发送:核实与催办")
+def settle(run: StageRun) -> dict[str, int]:
+    """
+    Find out what became of what was sent: unknown calls, confirmations and cards; remind whom a reminder may help.
+
+    Raises:
+        TransientError: the platform could not be used; the next round asks again.
+    """
+    here, now = run.runtime, run.runtime.clock.now()
+    recovered, polled, reminded = recover(here.ports, now), poll(here.ports, now), remind(here.ports, now)
+    for report in (recovered, polled, reminded):
+        if report.problem is not None:
+            raise report.problem
+    return {"settled": recovered.adopted + recovered.returned, "waiting": polled.waiting, "reminded": reminded.reminded}
