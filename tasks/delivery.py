@@ -142,9 +142,7 @@ def preview(run: StageRun, planned: Sequence[Planned]) -> None:
     names = _group_names(run)
     rows = [_preview_row(run, one, names) for one in sorted(planned, key=lambda one: (one.due_at, one.slot_key))]
     key = f"preview-{run.stage}".replace("_", "-")
-    create_table_artifact(
-        rows, key=key, description=run.runtime.language.text(f"weekly_activity.{_preview_title(run)}")
-    )
+    create_table_artifact(rows, key=key, description=_preview_title(run))
 
 
 def _preview_title(run: StageRun) -> str:

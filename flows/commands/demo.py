@@ -106,9 +106,8 @@ def _show(outcomes: Sequence[StageOutcome], report: Path, prefect_url: str, word
     for stage in dict.fromkeys(outcome.stage for outcome in outcomes):
         table.add_row(*_row(stage, [one for one in outcomes if one.stage == stage], words))
     console.print(table)
-    for outcome in outcomes:
-        if outcome.problem:
-            console.print(f"✖ {words.text(f'stages.{outcome.stage}')}: {outcome.problem}", markup=False)
+    for stage, problem in dict.fromkeys((one.stage, one.problem) for one in outcomes if one.problem):
+        console.print(f"✖ {words.text(f'stages.{stage}')}: {problem}", markup=False)
     folder = report.parent
     console.print(words.text("demo.report", path=report), soft_wrap=True, markup=False)
     console.print(words.text("demo.next", folder=folder), soft_wrap=True, markup=False)
