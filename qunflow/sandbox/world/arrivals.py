@@ -146,6 +146,6 @@ async def leave(community: Community, about: dict[str, Any]) -> None:
     if f"{about['chat']}/{person.who}" not in community.platform.seats:
         return
     clients.leave(community.platform, about["chat"], person.who)
-    community.people.put(replace(person, check_in="", check_in_until=0))
+    community.people.put(replace(person, check_in="", check_in_until=0, invitations=max(person.invitations, 1)))
     if community.dice.roll("unfriend", person.number, about["chat"]) < UNFRIENDS:
         community.plan(community.platform.now() + 90, "unfriend", person=person.number)

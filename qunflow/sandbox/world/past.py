@@ -8,7 +8,6 @@ groups one useful message and a members' day on Wednesdays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from qunflow.sandbox import clients
@@ -53,8 +52,8 @@ def live_past(community: Community, start: int) -> None:
         midnight = start + nth * DAY_S
         platform.set_now(midnight)
         leaving = _leavers(community, midnight)
-        events = list(_newcomers(community, midnight, newcomers[nth]))
-        events += _lively_day(community, midnight)
+        _newcomers(community, midnight, newcomers[nth])
+        events = _lively_day(community, midnight)
         for person, chat_id in leaving:
             _leave(community, person, chat_id, midnight)
         platform.storage.note_events(events)
@@ -73,7 +72,7 @@ def _newcomers_by_day(community: Community) -> list[int]:
     return counts
 
 
-def _newcomers(community: Community, midnight: int, count: int) -> Iterator[Event]:
+def _newcomers(community: Community, midnight: int, count: int) -> None:
     platform, dice = community.platform, community.dice
     seconds = sorted(int((8 + 13 * dice.roll("past hour", midnight, nth)) * 3_600) for nth in range(count))
     for second in seconds:
@@ -83,8 +82,10 @@ def _newcomers(community: Community, midnight: int, count: int) -> Iterator[Even
             _fill_form(community, person)
         if not person.pulled and arrivals.stays_after_form(community, person):
             clients.add_friend(platform, community.spec.helper, person.who, person.channel, greet=False)
+        # The earlier tool had asked everybody once: who did not come then is hard to win later.
+        person = community.people.put(replace(person, invitations=1))
         if person.pulled or _found_the_group(community, person):
-            yield from _enter(community, person)
+            _enter(community, person)
 
 
 def _fill_form(community: Community, person: Person) -> None:
@@ -99,12 +100,11 @@ def _found_the_group(community: Community, person: Person) -> bool:
     return friend and community.dice.roll("past join", person.number) < OLD_JOIN_CHANCE * (0.5 + eager / 2) * 1.1
 
 
-def _enter(community: Community, person: Person) -> Iterator[Event]:
+def _enter(community: Community, person: Person) -> None:
     chat = arrivals.pick_chat(community, person)
     if chat is not None:
         scene = clients.INVITED if person.pulled else clients.SCANNED
         clients.enter(community.platform, chat.chat_id, person.who, scene, state=person.channel)
-    yield from ()
 
 
 def _lively_day(community: Community, midnight: int) -> list[Event]:
