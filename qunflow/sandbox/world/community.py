@@ -38,26 +38,26 @@ class Community:
         for shelf in (self.people, self.posts, self.agenda, self.leads):
             platform.storage.attach(shelf)
         self._traits: dict[int, Traits] = {}
-        self._heap = [(item.at, item.number) for item in self.agenda]
+        self._heap = [_turn(item) for item in self.agenda]
         heapq.heapify(self._heap)
 
     def plan(self, at: int, kind: str, **about: Any) -> None:
-        """Let something happen at an instant; the same instant keeps the order of planning."""
+        """Let something happen at an instant."""
         item = self.agenda.put(Happening(self.platform.number("happening"), at, kind, about))
-        heapq.heappush(self._heap, (item.at, item.number))
+        heapq.heappush(self._heap, _turn(item))
 
     def next_until(self, at: int) -> Happening | None:
         """The next thing due by an instant; it stays on the agenda until `settle`."""
         if self._heap and self._heap[0][0] <= at:
-            return self.agenda[str(self._heap[0][1])]
+            return self.agenda[str(self._heap[0][-1])]
         return None
 
     def settle(self, item: Happening) -> None:
         """Take something off the agenda."""
-        if self._heap and self._heap[0][1] == item.number:
+        if self._heap and self._heap[0][-1] == item.number:
             heapq.heappop(self._heap)
         else:
-            self._heap.remove((item.at, item.number))
+            self._heap.remove(_turn(item))
             heapq.heapify(self._heap)
         self.agenda.drop(str(item.number))
 
@@ -108,3 +108,8 @@ def awake_from(at: int) -> int:
         return at
     morning = day_start(at) + 7 * 3_600
     return morning + (at % 5_400) + (0 if local_hour(at) < 7 else int(timedelta(days=1).total_seconds()))
+
+
+def _turn(item: Happening) -> tuple[int, str, str, int]:
+    """Whose turn it is within one second: by kind and person first, since numbers follow the order of planning."""
+    return item.at, item.kind, str(item.about.get("person", "")), item.number

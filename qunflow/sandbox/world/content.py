@@ -53,6 +53,12 @@ def features_of(text: str, attachments: list[dict[str, Any]]) -> Features:
 
 
 @lru_cache(maxsize=512)
+def gist(text: str) -> str:
+    """What a message says without its links and codes, which differ from season to season: a name for chances."""
+    return _COUPON.sub("", _LINK.sub("", text))
+
+
+@lru_cache(maxsize=512)
 def _features(text: str, attached: str) -> Features:
     links = tuple(dict.fromkeys(_LINK.findall(text) + _LINK.findall(attached)))
     price = _PRICE.search(text)

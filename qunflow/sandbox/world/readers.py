@@ -12,7 +12,7 @@ from typing import Any
 from qunflow.sandbox.areas.statistics import day_start
 from qunflow.sandbox.world import rules
 from qunflow.sandbox.world.community import DAY_S, Community, awake_from, utc_text
-from qunflow.sandbox.world.content import Features, features_of
+from qunflow.sandbox.world.content import Features, features_of, gist
 from qunflow.sandbox.world.records import Person, Post
 from qunflow.sandbox.world.staff import StaffHabits
 
@@ -36,18 +36,18 @@ class Readers(StaffHabits):
             if person is None:
                 continue
             chance = rules.reading_chance(community.traits(person), person.warmth, post.nth_of_day)
-            if dice.roll("read", post.number, person.number) < chance:
-                delay = 15 + dice.waiting(READ_DELAY_S, "read delay", post.number, person.number)
+            if dice.roll("read", *_named(post), person.number) < chance:
+                delay = 15 + dice.waiting(READ_DELAY_S, "read delay", *_named(post), person.number)
                 community.plan(awake_from(now + delay), "read_post", post=post.number, person=person.number)
 
     def meet_private_message(self, external_userid: str, text: str, attachments: list[dict[str, Any]]) -> None:
         """A message reached one person: most read it within minutes."""
         community = self.community
         person = community.person_of(external_userid)
-        number = community.platform.number("private")
-        if person is not None and community.dice.roll("private", person.number, number) < PRIVATE_READ:
-            delay = 20 + community.dice.waiting(PRIVATE_DELAY_S, "private delay", person.number, number)
-            at = awake_from(community.platform.now() + delay)
+        now, said = community.platform.now(), gist(text)
+        if person is not None and community.dice.roll("private", person.number, now, said) < PRIVATE_READ:
+            delay = 20 + community.dice.waiting(PRIVATE_DELAY_S, "private delay", person.number, now, said)
+            at = awake_from(now + delay)
             community.plan(at, "read_private", person=person.number, text=text, attachments=attachments)
 
 
@@ -88,8 +88,10 @@ async def order(community: Community, about: dict[str, Any]) -> None:
     number = f"XM{platform.number('order'):07d}"
     platform.storage.note_events([(platform.now(), "order", person.who, about["chat"], about["amount"])])
     await _push_order(community, person, {**about, "order": number, "paid_at": platform.now()}, "paid")
-    if community.dice.roll("refund", number) < 0.05:
-        later = awake_from(platform.now() + DAY_S + community.dice.waiting(DAY_S, "refund delay", number))
+    if community.dice.roll("refund", person.number, person.orders) < 0.05:
+        later = awake_from(
+            platform.now() + DAY_S + community.dice.waiting(DAY_S, "refund delay", person.number, person.orders)
+        )
         community.plan(later, "refund", **{**about, "order": number, "paid_at": platform.now()})
 
 
@@ -121,6 +123,11 @@ def plan_check_ins(community: Community, start: int) -> None:
             _plan_check_in(community, person, start, start + 8 * 3_600, 13 * 3_600)
 
 
+def _named(post: Post) -> tuple[object, ...]:
+    """A message by what it is, not by its number: numbers follow the order in which parallel calls arrive."""
+    return post.chat_id, post.at, gist(post.text)
+
+
 def _posted(community: Community, chat_id: str, text: str, attachments: list[dict[str, Any]]) -> Post:
     now, start = community.platform.now(), day_start(community.platform.now())
     earlier = community.posts.where("chat", chat_id)
@@ -134,7 +141,7 @@ def _posted(community: Community, chat_id: str, text: str, attachments: list[dic
 def _answer(community: Community, person: Person, post: Post) -> None:
     now = community.platform.now()
     chance = rules.reply_chance(community.traits(person), person.warmth, post.appeal)
-    answers = community.dice.roll("reply", post.number, person.number) < chance
+    answers = community.dice.roll("reply", *_named(post), person.number) < chance
     community.people.put(replace(person, warm_up=[now, post.number, int(answers)]))
     if answers:
         community.posts.put(replace(post, repliers=[*post.repliers, person.who]))
@@ -145,16 +152,16 @@ async def _consider(community: Community, person: Person, post: Post, features: 
     """An offer with a link: tap or not, then buy or not."""
     traits, dice, now = community.traits(person), community.dice, community.platform.now()
     warm_up = _warm_up(community, person, features)
-    if dice.roll("click", post.number, person.number) >= rules.click_chance(traits, post.appeal, warm_up):
+    if dice.roll("click", *_named(post), person.number) >= rules.click_chance(traits, post.appeal, warm_up):
         return
     seen = await community.outside.open_link(features.offers[0], person.who)
     if not 300 <= seen.status < 400:
         return
     community.platform.storage.note_events([(now, "click", person.who, post.chat_id, 0)])
     price = features.price_fen or traits.budget_fen
-    if dice.roll("buy", post.number, person.number) < rules.buying_chance(traits, person.warmth, warm_up, price):
-        pieces = 2 if dice.roll("pieces", post.number, person.number) < 0.2 else 1
-        later = now + 90 + dice.waiting(300, "pay delay", post.number, person.number)
+    if dice.roll("buy", *_named(post), person.number) < rules.buying_chance(traits, person.warmth, warm_up, price):
+        pieces = 2 if dice.roll("pieces", *_named(post), person.number) < 0.2 else 1
+        later = now + 90 + dice.waiting(300, "pay delay", *_named(post), person.number)
         code = features.offers[0].rsplit("/", 1)[-1]
         community.plan(
             later,
@@ -211,7 +218,7 @@ async def _group_code(community: Community, person: Person, features: Features) 
 
 async def _push_order(community: Community, person: Person, about: dict[str, Any], status: str) -> None:
     # A shop knows a phone or a WeChat identity, not both; those who never left a phone are known by the latter.
-    by_phone = person.has_form and community.dice.roll("known by", about["order"]) < 0.4
+    by_phone = person.has_form and community.dice.roll("known by", person.number, about["paid_at"]) < 0.4
     known = {"phone": person.phone} if by_phone else {"external_userid": person.who}
     body = {
         "order_no": about["order"],

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from qunflow.sandbox import clients
 from qunflow.sandbox.areas.statistics import day_start
 from qunflow.sandbox.world.community import Community, local_hour
+from qunflow.sandbox.world.content import gist
 
 WORK_STARTS_H, WORK_ENDS_H = 7.5, 22.0
 COUNT_AFTER_S = 8 * 60
@@ -46,34 +47,42 @@ class StaffHabits:
 
     def meet_task(self, msgid: str, userid: str) -> None:
         """A mass task waits for this member: sooner or later it is confirmed, or not."""
-        habit = self._habit(userid)
-        if self.community.dice.roll("confirm", msgid, userid) < habit.confirms:
-            self._plan_soon(habit.confirm_s, "confirm", msgid=msgid, userid=userid)
+        habit, said = self._habit(userid), self._said(msgid, userid)
+        if self._roll("confirm", userid, said) < habit.confirms:
+            self._plan_soon(habit.confirm_s, "confirm", said, msgid=msgid, userid=userid)
 
     def meet_reminder(self, msgid: str, userid: str) -> None:
         """A reminder helps with some."""
-        habit = self._habit(userid)
-        nth = self.community.platform.number("reminder")
-        if self.community.dice.roll("reminded", msgid, userid, nth) < habit.after_reminder:
-            self._plan_soon((60, 300), "confirm", msgid=msgid, userid=userid)
+        habit, said = self._habit(userid), self._said(msgid, userid)
+        if self._roll("reminded", userid, said) < habit.after_reminder:
+            self._plan_soon((60, 300), "confirm", said, msgid=msgid, userid=userid)
 
     def meet_card(self, userid: str, body: dict[str, Any]) -> None:
         """A hand-send card arrives; other messages are only read."""
-        address = body.get("textcard", {}).get("url", "")
+        card = body.get("textcard", {})
+        address, said = card.get("url", ""), f"{card.get('title')}/{card.get('description')}"
         habit = self._habit(userid)
         if "/hand/" not in urlsplit(address).path:
             return
-        if self.community.dice.roll("card", address) < habit.opens_card:
-            self._plan_soon(habit.open_s, "open_card", address=address)
+        if self._roll("card", userid, said) < habit.opens_card:
+            self._plan_soon(habit.open_s, "open_card", said, address=address)
 
     def _habit(self, userid: str) -> Habit:
         return HABITS[self.community.platform.staff[userid].habit]
 
-    def _plan_soon(self, wait_s: tuple[int, int], kind: str, **about: Any) -> None:
+    def _said(self, msgid: str, userid: str) -> str:
         platform = self.community.platform
+        return f"{gist(platform.tasks[msgid].text)}/{min(platform.shares[f'{msgid}/{userid}'].results)}"
+
+    def _roll(self, what: str, userid: str, said: str) -> float:
+        """By what arrived and when, not by its number: parallel calls arrive in no fixed order."""
+        return self.community.dice.roll(what, userid, self.community.platform.now(), said)
+
+    def _plan_soon(self, wait_s: tuple[int, int], kind: str, said: str, **about: Any) -> None:
+        now = self.community.platform.now()
         shortest, mean = wait_s
-        delay = shortest + self.community.dice.waiting(mean, "staff", kind, platform.number("staff"))
-        self.community.plan(at_work(platform.now() + delay), kind, **about)
+        delay = shortest + self.community.dice.waiting(mean, "staff", kind, now, said)
+        self.community.plan(at_work(now + delay), kind, **about)
 
 
 def at_work(at: int) -> int:
