@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
         environment["QUNFLOW_SOAK"] = "1"
     rest = [word for word in arguments if word not in ("--no-skips", "--soak")]
     steps = {} if "--soak" in arguments else dict(STATIC)
-    selection = ["-m", "soak"] if "--soak" in arguments else []
+    selection = ["-m", "soak or soak_only"] if "--soak" in arguments else []
     steps["pytest"] = pytest_command([*selection, *rest])
     results = [run(name, command, environment) for name, command in steps.items()]
     print(

@@ -1,11 +1,16 @@
-"""What several tests need: a store on both engines, a vault and a history over it."""
+"""
+What several tests need: a store on both engines, a vault and a history over it.
+
+With QUNFLOW_NO_SKIPS=1 a skip is a failure: a machine that is meant to have everything must not pass by leaving out.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -126,3 +131,25 @@ def vault(store: Store) -> Vault:
 def history(store: Store, tmp_path: Path) -> History:
     """An empty history whose manifest is in `store`."""
     return History(tmp_path / "history", store)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only ./run soak runs."""
+    if os.environ.get("QUNFLOW_SOAK") == "1":
+        return
+    long = [item for item in items if item.get_closest_marker("soak_only")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure where nothing may be missing."""
+    report = yield
+    if report.skipped and os.environ.get("QUNFLOW_NO_SKIPS") == "1" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and --no-skips allows none: {reason}"
+    return report

@@ -243,6 +243,7 @@ def accepted(sandbox: Sandbox) -> tuple[Counter[str], Counter[str]]:
 
 
 @pytest.mark.parametrize("seed", range(2) if SOAK else [1])
+@pytest.mark.soak
 def test_killed_senders_send_everything_once(
     store: Store, vault: Vault, store_url: str, tmp_path: Path, seed: int
 ) -> None:
