@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from qunflow.sandbox import clients, tokens
-from qunflow.sandbox.world import arrivals
+from qunflow.sandbox.world import arrivals, talk
 from qunflow.sandbox.world.community import Community
 
 Body = dict[str, Any]
@@ -65,6 +65,15 @@ async def _post(community: Community, body: Body) -> dict[str, Any]:
     return {}
 
 
+async def _speak(community: Community, body: Body) -> dict[str, Any]:
+    return {"at": talk.speak(community, body["chat_id"], body["userid"], body["text"])}
+
+
+async def _habit(community: Community, body: Body) -> dict[str, Any]:
+    talk.change_habit(community, body["userid"], body["habit"])
+    return {}
+
+
 async def _rename(community: Community, body: Body) -> dict[str, Any]:
     clients.rename(community.platform, body["chat_id"], body["name"])
     return {}
@@ -100,6 +109,8 @@ ACTS: Mapping[str, Act] = {
     "leave": _leave,
     "confirm": _confirm,
     "post": _post,
+    "speak": _speak,
+    "habit": _habit,
     "rename": _rename,
     "hand_over": _hand_over,
     "dismiss": _dismiss,

@@ -43,7 +43,7 @@ class Control:
             "export/leads.csv": lambda query: _csv(exports.leads_csv(self._community)),
         }
         self._writes: dict[str, Callable[[Any], Awaitable[Answer]]] = {
-            "clock": self._advance,
+            "clock": self._move_clock,
             "faults": self._set_faults,
             "act": self._act,
         }
@@ -59,24 +59,34 @@ class Control:
         except (CannotAct, ValueError, KeyError, TypeError) as error:
             return plain({"problem": f"{type(error).__name__}: {error}"}, 400)
 
-    def _now(self) -> Answer:
-        return plain({"now": exports.instant(self._platform.now())})
+    def _now(self, **more: Any) -> Answer:
+        course = self._course
+        return plain(
+            {"now": exports.instant(self._platform.now()), "frozen": course.frozen, "rate": course.rate, **more}
+        )
 
     def _log(self, query: Query) -> Answer:
         lines = self._platform.storage.log_lines(int(query.get("since", 0)))
         return Answer("".join(f"{line}\n" for line in lines).encode(), headers=_NDJSON)
 
-    async def _advance(self, body: dict[str, Any]) -> Answer:
-        happened = await self._course.advance(self._goal(body))
-        return plain({"now": exports.instant(self._platform.now()), "happened": happened})
+    async def _move_clock(self, body: dict[str, Any]) -> Answer:
+        """``advance_s`` and ``advance_to`` live until then, ``set`` only jumps; ``freeze`` and ``rate`` stay."""
+        unknown = set(body) - {"advance_s", "advance_to", "set", "freeze", "rate"}
+        if unknown or not body:
+            raise ValueError("the clock takes advance_s, advance_to, set, freeze or rate")
+        if "rate" in body:
+            self._course.rate = _rate(body["rate"])
+        if "freeze" in body:
+            self._course.freeze(_yes_or_no(body["freeze"]))
+        if "set" in body:
+            await self._course.jump(_instant(body["set"]))
+        happened = await self._course.advance(goal) if (goal := self._goal(body)) is not None else 0
+        return self._now(happened=happened)
 
-    def _goal(self, body: dict[str, Any]) -> int:
+    def _goal(self, body: dict[str, Any]) -> int | None:
         if "advance_s" in body:
             return self._platform.now() + int(body["advance_s"])
-        to = datetime.fromisoformat(body["advance_to"])
-        if to.tzinfo is None:
-            raise ValueError("advance_to needs an offset, e.g. 2026-03-02T08:00:00+08:00")
-        return int(to.timestamp())
+        return _instant(body["advance_to"]) if "advance_to" in body else None
 
     async def _set_faults(self, body: Any) -> Answer:
         rules = body.get("plan", []) if isinstance(body, dict) else body
@@ -89,6 +99,26 @@ class Control:
         result = await ACTS[body["act"]](self._community, body)
         await self._course.flush()
         return plain({"done": body["act"], **result})
+
+
+def _instant(text: str) -> int:
+    to = datetime.fromisoformat(text)
+    if to.tzinfo is None:
+        raise ValueError("an instant needs an offset, e.g. 2026-03-02T08:00:00+08:00")
+    return int(to.timestamp())
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("freeze is true or false")
+    return value
+
+
+def _rate(value: object) -> float:
+    rate = float(str(value))
+    if not 0 <= rate <= 86_400:
+        raise ValueError("rate is 0 to 86400 simulated seconds a second")
+    return rate
 
 
 def _csv(text: str) -> Answer:

@@ -71,20 +71,15 @@ class Sandbox:
         self.platform.storage.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        ticking = self._start_ticking()
+        ticking = asyncio.ensure_future(self.course.tick())
         while True:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
-                if ticking is not None:
-                    ticking.cancel()
+                ticking.cancel()
                 await self.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
             await send({"type": "lifespan.startup.complete"})
-
-    def _start_ticking(self) -> asyncio.Task[None] | None:
-        rate = self.platform.options.rate
-        return asyncio.ensure_future(self.course.tick(rate)) if rate > 0 else None
 
     async def _serve(self, scope: Scope, content: bytes, send: Send) -> None:
         path = scope["path"]

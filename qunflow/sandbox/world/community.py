@@ -15,7 +15,7 @@ from qunflow.sandbox.areas.statistics import ZONE, day_start
 from qunflow.sandbox.outside import Outside
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.shelf import Shelf
-from qunflow.sandbox.world.records import Happening, Lead, Person, Post
+from qunflow.sandbox.world.records import Happening, Lead, Person, Post, Saying
 from qunflow.sandbox.world.rules import is_awake
 from qunflow.sandbox.world.spec import CommunitySpec, GroupSpec
 from qunflow.sandbox.world.traits import Traits, traits_of
@@ -35,7 +35,8 @@ class Community:
         self.posts = Shelf(Post, lambda r: str(r.number), chat=lambda r: r.chat_id)
         self.agenda = Shelf(Happening, lambda r: str(r.number))
         self.leads = Shelf(Lead, lambda r: str(r.serial))
-        for shelf in (self.people, self.posts, self.agenda, self.leads):
+        self.sayings = Shelf(Saying, lambda r: str(r.number), chat=lambda r: r.chat_id)
+        for shelf in (self.people, self.posts, self.agenda, self.leads, self.sayings):
             platform.storage.attach(shelf)
         self._traits: dict[int, Traits] = {}
         self._heap = [_turn(item) for item in self.agenda]

@@ -13,6 +13,7 @@ from typing import Any
 
 from qunflow.sandbox.callbacks import Callbacks
 from qunflow.sandbox.platform import Platform
+from qunflow.sandbox.records import Counter
 from qunflow.sandbox.world import arrivals, nights, readers, staff
 from qunflow.sandbox.world.community import Community
 from qunflow.sandbox.world.records import Happening
@@ -45,6 +46,7 @@ class Course:
         self._community = community
         self._callbacks = callbacks
         self._turn = asyncio.Lock()
+        self.rate = platform.options.rate
 
     async def advance(self, to: int) -> int:
         """
@@ -61,11 +63,36 @@ class Course:
             self._platform.storage.commit()
             return happened
 
-    async def tick(self, rate: float) -> None:
+    async def jump(self, to: int) -> None:
+        """
+        Set the clock forward without living what lies between; what fell due meanwhile happens late.
+
+        Raises:
+            ValueError: when the instant lies in the past.
+        """
+        async with self._turn:
+            if to < self._platform.now():
+                raise ValueError("the clock never goes back")
+            self._platform.set_now(to)
+            self._platform.storage.commit()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the clock stands still although it has a rate; it survives a restart."""
+        frozen = self._platform.counters.get("frozen")
+        return frozen is not None and frozen.value == 1
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop the clock's own going, or let it go on; telling it to move works all the same."""
+        self._platform.counters.put(Counter("frozen", int(frozen)))
+        self._platform.storage.commit()
+
+    async def tick(self) -> None:
         """Let the clock run by itself, ``rate`` simulated seconds a real second, until cancelled."""
         while True:
             await asyncio.sleep(1.0)
-            await self.advance(self._platform.now() + max(int(rate), 1))
+            if self.rate > 0 and not self.frozen:
+                await self.advance(self._platform.now() + max(int(self.rate), 1))
 
     async def flush(self) -> None:
         """Push what client acts caused."""

@@ -67,3 +67,14 @@ class Lead:
     channel: str
     who: str
     at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What somebody said in a group on request; ``who`` is a userid or external_userid."""
+
+    number: int
+    chat_id: str
+    who: str
+    at: int
+    text: str
