@@ -19,7 +19,7 @@ class Field:
     One field of a request body.
 
     Args:
-        kind: text, number, list or object.
+        kind: text, number, list, object or flag (true/false or 1/0; a flag without default is None when not given).
         missing: the code when a required field is absent or empty; bad: any other mistake; over: too long or too many.
         low, high: bounds of a number; both 0 mean unbounded.
     """
@@ -66,7 +66,7 @@ def _value(field: Field, value: Any) -> Any:
 def _empty(field: Field) -> Any:
     if field.default is not None:
         return field.default
-    return {"text": "", "number": 0, "list": [], "object": {}}[field.kind]
+    return {"text": "", "number": 0, "list": [], "object": {}, "flag": None}[field.kind]
 
 
 def _text(field: Field, value: Any) -> str:
@@ -103,4 +103,10 @@ def _object(field: Field, value: Any) -> dict[str, Any]:
     return value
 
 
-_READERS = {"text": _text, "number": _number, "list": _list, "object": _object}
+def _flag(field: Field, value: Any) -> bool:
+    if value not in (True, False, 1, 0):
+        raise Refusal(field.bad, f"{field.name} must be true or false")
+    return bool(value)
+
+
+_READERS = {"text": _text, "number": _number, "list": _list, "object": _object, "flag": _flag}

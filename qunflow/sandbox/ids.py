@@ -51,3 +51,23 @@ def access_token(dice: Dice, number: int) -> str:
 def version(dice: Dice, chat: str, number: int) -> str:
     """A ``member_version`` of a group, 32 hex digits."""
     return dice.letters(32, _HEX, "id", "version", chat, number)
+
+
+def tag_id(dice: Dice, number: int) -> str:
+    """A corp tag or a group of them, ``et…``."""
+    return _shaped(dice, "et", "tag", number)
+
+
+def moment_id(dice: Dice, number: int) -> str:
+    """A moment, ``mom…``."""
+    return _shaped(dice, "mom", "moment", number)
+
+
+def job_id(dice: Dice, number: int) -> str:
+    """A job that runs by itself, at most 64 bytes."""
+    return dice.letters(40, _URL_SAFE, "id", "job", number)
+
+
+def product_id(dice: Dice, number: int) -> str:
+    """A product of the album, ``pd…``."""
+    return _shaped(dice, "pd", "product", number)

@@ -36,7 +36,9 @@ class Limits:
     Platform limits that a test may want lower; the defaults are the documented ones (wecom-api §2).
 
     ``dispatch_s`` is how long a fresh mass task answers 41063; ``qr_members`` is where a scanned code stops filling a
-    group, ``chat_members`` the hard size of a group.
+    group, ``chat_members`` the hard size of a group. ``follows_page`` is how many followers one `get` shows; ``codes``
+    counts contact ways and join ways together. A moment's job takes ``moment_job_s``; how many may run at once
+    (``moment_jobs``) is published nowhere, and its list takes 20 or 100 a page (``moment_page``), as SDKs disagree.
     """
 
     calls_per_min: int = 10_000
@@ -50,6 +52,14 @@ class Limits:
     qr_members: int = 200
     chat_members: int = 500
     quota_mode: str = "month_days"
+    follows_page: int = 500
+    corp_tags: int = 3_000
+    codes: int = 500_000
+    temporary_codes_per_day: int = 100_000
+    group_welcomes: int = 100
+    moment_job_s: int = 2
+    moment_jobs: int = 30
+    moment_page: int = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from qunflow.sandbox import ids
+from qunflow.sandbox.assets import (
+    Album,
+    FriendRequest,
+    GroupWelcome,
+    Moment,
+    MomentJob,
+    MomentShare,
+    Tag,
+    TagGroup,
+    TemporaryChat,
+)
 from qunflow.sandbox.dice import Dice
 from qunflow.sandbox.options import Options
 from qunflow.sandbox.records import (
@@ -104,6 +115,15 @@ class Platform:
         self.seats = Shelf(Seat, lambda r: f"{r.chat_id}/{r.userid}", chat=lambda r: r.chat_id, who=lambda r: r.userid)
         self.join_ways = Shelf(JoinWay, lambda r: r.config_id, qr_code=lambda r: r.qr_code)
         self.contact_ways = Shelf(ContactWay, lambda r: r.config_id)
+        self.friend_requests = Shelf(FriendRequest, lambda r: f"{r.userid}/{r.external_userid}")
+        self.temporary_chats = Shelf(TemporaryChat, lambda r: f"{r.userid}/{r.external_userid}")
+        self.tag_groups = Shelf(TagGroup, lambda r: r.group_id)
+        self.tags = Shelf(Tag, lambda r: r.tag_id, group=lambda r: r.group_id)
+        self.group_welcomes = Shelf(GroupWelcome, lambda r: r.template_id)
+        self.moment_jobs = Shelf(MomentJob, lambda r: r.jobid)
+        self.moments = Shelf(Moment, lambda r: r.moment_id)
+        self.moment_shares = Shelf(MomentShare, lambda r: f"{r.moment_id}/{r.userid}", moment=lambda r: r.moment_id)
+        self.albums = Shelf(Album, lambda r: r.product_id)
         self.welcome_codes = Shelf(WelcomeCode, lambda r: r.code)
         self.tasks = Shelf(MassTask, lambda r: r.msgid)
         self.shares = Shelf(MassShare, lambda r: f"{r.msgid}/{r.userid}", task=lambda r: r.msgid)

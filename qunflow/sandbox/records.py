@@ -30,12 +30,17 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """An external contact as the platform shows it."""
+    """
+    An external contact as the platform shows it.
+
+    ``company`` is empty for a WeChat user; a WeCom user has position, corp_name, corp_full_name and external_profile.
+    """
 
     external_userid: str
     name: str
     gender: int = 0
     unionid: str = ""
+    company: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,10 @@ class Follow:
     state: str
     remark: str = ""
     ended_at: int = 0
+    description: str = ""
+    remark_company: str = ""
+    remark_mobiles: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
