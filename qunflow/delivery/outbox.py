@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
 from qunflow.delivery.hand_send import hand_card, mark_hand_sent, token_digest, undo_hand_sent
 from qunflow.delivery.model import OUT, UNSENT, Planned, PlanReport
+from qunflow.store.engine import lock
 from qunflow.store.rows import insert_ignore
 from qunflow.store.tables import approvals, audit_log, calls, contents, groups, targets
 
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 BATCH = 1_000
+PLANNING = "delivery: plan"
 Place: TypeAlias = tuple[str, date, str, int]
 
 
@@ -47,6 +49,8 @@ def plan(conn: Connection, planned: Sequence[Planned], at: datetime) -> PlanRepo
         planned: messages; of two for the same place the later one counts.
         at: the present instant.
     """
+    # Two who plan the same place at once would each find it free.
+    lock(conn, PLANNING)
     wanted = {one.place: one for one in planned}
     existing = _existing(conn, wanted)
     new, revived, kept, superseded, already_sent = _compared(wanted, existing)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
+
 from sqlalchemy import select, update
 
 from qunflow.delivery.model import Content
@@ -129,3 +131,17 @@ def test_thousands_are_planned_in_a_few_statements(store: Store) -> None:
     made = add_groups(store, 2_500)
     assert len(put(store, *(a_plan(one) for one in made))) == 2_500
     assert set(states(store)) == {"approved"}
+
+
+def test_two_who_plan_the_same_place_at_once_leave_one_message(store: Store) -> None:
+    """Other words from another process wait for the first plan and replace it, instead of standing beside it."""
+    [group] = add_groups(store, 1)
+    with ThreadPoolExecutor(1) as pool:
+        with store.writing() as conn:
+            plan(conn, [a_plan(group, "one")], NOON)
+            beside = pool.submit(store.write, lambda conn: plan(conn, [a_plan(group, "two")], NOON))
+            # Long enough for the other one to get as far as it can.
+            wait([beside], timeout=0.2)
+        report = beside.result(timeout=20)
+    assert (report.added, report.superseded) == (1, 1)
+    assert sorted(states(store)) == ["cancelled", "planned"]
