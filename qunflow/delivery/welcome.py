@@ -172,7 +172,8 @@ def _fall_back(conn: Connection, now: datetime) -> int:
 def _send_privately(conn: Connection, ids: Iterable[int], now: datetime) -> None:
     conn.execute(
         update(targets)
-        .where(targets.c.target_id.in_(list(ids)))
+        # Still a welcome: somebody else may have turned and even sent it since it was looked for.
+        .where(targets.c.target_id.in_(list(ids)), targets.c.way == "welcome")
         .values(
             way="private_task",
             state="approved",

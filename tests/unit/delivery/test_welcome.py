@@ -11,7 +11,7 @@ from qunflow.delivery.model import Content
 from qunflow.delivery.ports import Ports
 from qunflow.delivery.resident import tick
 from qunflow.delivery.sender import drain
-from qunflow.delivery.welcome import Newcomer, answer_welcomes
+from qunflow.delivery.welcome import Newcomer, _send_privately, answer_welcomes
 from qunflow.store.inbox import receive, unapplied
 from qunflow.store.tables import targets, welcomes
 from tests.unit.delivery.platform_fake import NOON, FakePlatform, states
@@ -83,6 +83,19 @@ def test_a_code_that_no_longer_works_becomes_a_private_message(ports: Ports, pla
     assert drain(ports, now=NOON).sent == 1
     [body] = platform.sent("add_msg_template")
     assert (body["chat_type"], body["external_userid"], body["sender"]) == ("single", ["wm1"], "helper_xm")
+
+
+def test_a_late_welcome_is_turned_into_a_private_message_once(ports: Ports, platform: FakePlatform) -> None:
+    """Another process that found the same late welcome leaves it alone once it has been turned and sent."""
+    arrive(ports)
+    platform.faults["send_welcome_msg"] = [41050]
+    answer_welcomes(ports, compose, now=NOON)
+    assert drain(ports, now=NOON).sent == 1
+    with ports.store.writing() as conn:
+        _send_privately(conn, conn.execute(select(targets.c.target_id)).scalars().all(), NOON)
+    drain(ports, now=NOON)
+    assert states(ports.store) == ["sent"]
+    assert len(platform.sent("add_msg_template")) == 1
 
 
 def test_the_other_applications_turn_delays_the_welcome_only(ports: Ports, platform: FakePlatform) -> None:
