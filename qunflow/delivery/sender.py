@@ -47,7 +47,7 @@ def drain(
 
     Args:
         ports: what sending touches.
-        now: the instant bounds are judged at.
+        now: the instant the round begins at; bounds are judged at the instant of each page.
         budget_s: stop claiming more after this many seconds; what is claimed is finished.
         ways: only these ways.
         stopwatch: seconds, for the budget.
@@ -59,7 +59,8 @@ def drain(
     report = DeliveryReport()
     began = stopwatch()
     recover(ports, now)
-    with ThreadPoolExecutor(PARALLEL) as pool, working(ports.directory) as worker:
+    # The pool ends first: a worker is alive as long as one of its calls is.
+    with working(ports.directory) as worker, ThreadPoolExecutor(PARALLEL) as pool:
         for page in _pages(ports, worker, now, ways):
             page.report(report)
             report.problem = _send_page(ports, pool, page.claims, now, report)
@@ -83,6 +84,12 @@ def _pages(ports: Ports, worker: str, now: datetime, ways: Sequence[str]) -> Ite
         after = page.after
         if after is None:
             return
+        now = _by_now(ports, now)
+
+
+def _by_now(ports: Ports, now: datetime) -> datetime:
+    """The present instant, never before the one the round began at."""
+    return max(now, ports.clock.now())
 
 
 def _send_page(
@@ -95,7 +102,9 @@ def _send_page(
             outcomes = list(pool.map(partial(send_one, ports), part))
         else:
             outcomes = [CallOutcome(one, "held", why="waits for the platform") for one in part]
-        ports.store.write(partial(settle, vault=ports.vault, outcomes=outcomes, now=now))
+        # The wait before an unknown call is asked about begins after the call, however long the round has lasted.
+        at = _by_now(ports, now) if any(one.what == "unknown" for one in outcomes) else now
+        ports.store.write(partial(settle, vault=ports.vault, outcomes=outcomes, now=at))
         count(report, outcomes)
         problem = problem or next((one.problem for one in outcomes if one.problem is not None), None)
     return problem

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from qunflow.clock import FixedClock
+from qunflow.delivery.claims import CALLS_PER_PAGE
 from qunflow.delivery.hand_send import card_token, hand_card, mark_hand_sent, token_digest, undo_hand_sent
 from qunflow.delivery.outbox import plan
 from qunflow.delivery.poll import poll
@@ -109,6 +113,23 @@ def test_after_the_wait_a_lost_answer_is_adopted(ports: Ports, platform: FakePla
     assert len(platform.accepted) == 1
     with ports.store.reading() as conn:
         assert conn.execute(select(calls.c.state, calls.c.platform_id)).one() == ("reconciled", "msg1")
+
+
+def test_the_wait_begins_after_the_call_however_long_the_round_was(ports: Ports, platform: FakePlatform) -> None:
+    """An answer lost at the end of a long round is not asked about at once: the request may still arrive."""
+    put(ports.store, a_plan(add_groups(ports.store, 1)[0]))
+    platform.faults["add_msg_template"] = ["lost"]
+    drain(replace(ports, clock=FixedClock(LATER)), now=NOON)
+    assert recover(ports, LATER).adopted == 0
+    assert states(ports.store) == ["unknown"]
+    assert recover(ports, LATER + timedelta(seconds=700)).adopted == 1
+
+
+def test_a_long_round_keeps_to_the_bounds_of_its_later_minutes(ports: Ports, platform: FakePlatform) -> None:
+    """What has missed its window by the time its page is claimed does not go out."""
+    put(ports.store, *(a_plan(one, f"text {one}") for one in add_groups(ports.store, 40)))
+    drain(replace(ports, clock=FixedClock(NOON + timedelta(days=2))), now=NOON)
+    assert Counter(states(ports.store)) == {"sent": CALLS_PER_PAGE, "skipped": 40 - CALLS_PER_PAGE}
 
 
 def test_after_the_wait_a_message_that_never_arrived_goes_out(ports: Ports, platform: FakePlatform) -> None:
