@@ -8,8 +8,9 @@ claim that makes the second start of a day end at once; the event is what starts
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import prefect.runtime
@@ -19,10 +20,19 @@ from qunflow import runtime
 from qunflow.clock import SystemClock, local_day
 from qunflow.errors import ConfigurationError, OutOfBounds, QunflowError
 from qunflow.runtime import Runtime
+from qunflow.runtime.holding import Earlier, holding
 from qunflow.runtime.stage import StageRun
 from qunflow.settings.params import StageParams
 from qunflow.settings.workspace import Community
 from qunflow.store import runs
+
+# A claim is taken over at once from a run that died here, never from one that lives; what other machines run is not
+# seen, and gets its time.
+_ABANDONED_AFTER: dict[Earlier, timedelta] = {
+    "dead": timedelta.min,
+    "alive": timedelta.max,
+    "nobody": runs.ABANDONED_AFTER,
+}
 
 
 @contextmanager
@@ -37,14 +47,16 @@ def stage_run(stage: str, params: StageParams) -> Iterator[StageRun]:
         OutOfBounds: the day has not begun yet in the community's zone.
     """
     run = _opened(stage, params)
-    run.run_id = _claimed(run, claim=params.claim == "once" and params.sends)
-    run.already_done = run.run_id == 0
-    try:
-        yield run
-    except BaseException as problem:
-        _finish(run, "failed", _in_words(problem))
-        raise
-    _finish(run, "completed", "")
+    claim = params.claim == "once" and params.sends
+    with _held(run, claim=claim) as earlier:
+        run.run_id = _claimed(run, claim=claim, abandoned_after=_ABANDONED_AFTER[earlier])
+        run.already_done = run.run_id == 0
+        try:
+            yield run
+        except BaseException as problem:
+            _finish(run, "failed", _in_words(problem))
+            raise
+        _finish(run, "completed", "")
     _announce(run)
 
 
@@ -84,16 +96,26 @@ def _scheduled_at(here: Runtime, now: datetime) -> datetime:
     return scheduled if scheduled is not None and isinstance(here.clock, SystemClock) else now
 
 
-def _claimed(run: StageRun, *, claim: bool) -> int:
+def _held(run: StageRun, *, claim: bool) -> AbstractContextManager[Earlier]:
+    if not claim:
+        return nullcontext("nobody")
+    return holding(run.runtime.directory, f"{run.stage}/{run.community.key}/{run.day.isoformat()}")
+
+
+def _claimed(run: StageRun, *, claim: bool, abandoned_after: timedelta) -> int:
     flow_run = str(prefect.runtime.flow_run.id or "")
-    return (
-        run.runtime.store.write(
-            lambda conn: runs.start(
-                conn, run.stage, run.community.key, run.day, run.dry_run, run.now, claim, prefect_run_id=flow_run
-            )
-        )
-        or 0
+    begin = partial(
+        runs.start,
+        stage=run.stage,
+        community=run.community.key,
+        day=run.day,
+        dry_run=run.dry_run,
+        at=run.now,
+        claim=claim,
+        prefect_run_id=flow_run,
+        abandoned_after=abandoned_after,
     )
+    return run.runtime.store.write(begin) or 0
 
 
 def _finish(run: StageRun, state: Literal["completed", "failed"], problem: str) -> None:
