@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from qunflow.sandbox import tokens
+from qunflow.sandbox import tokens, visibility
 from qunflow.sandbox.areas import TABLE
 from qunflow.sandbox.fields import checked
 from qunflow.sandbox.multipart import single_file
+from qunflow.sandbox.options import App
 from qunflow.sandbox.platform import Platform
-from qunflow.sandbox.routing import Call, Effect, Endpoint
+from qunflow.sandbox.routing import NO_APP, Call, Effect, Endpoint
 from qunflow.sandbox.wire import Answer, Refusal, refused, success
 
 
@@ -51,24 +52,27 @@ class Desk:
 
     def _done(self, endpoint: Endpoint, request: Request) -> Answer:
         platform = self._platform
-        if endpoint.token:
-            tokens.require(platform, request.query.get("access_token", ""))
-        call = _call(platform, endpoint, request)
+        app = tokens.require(platform, request.query.get("access_token", "")) if endpoint.token else NO_APP
+        visibility.require_allowed(app, endpoint.path)
+        call = _call(platform, endpoint, request, app)
+        visibility.require(platform, app, call.body)
         body, effect = endpoint.handler(call)
+        if not isinstance(body, Answer):
+            visibility.note_made(platform, app, endpoint.path, body)
         if effect is not None:
             platform.storage.note_log(_log_line(call, effect))
             platform.storage.commit()
-        return success(body)
+        return body if isinstance(body, Answer) else success(body)
 
 
-def _call(platform: Platform, endpoint: Endpoint, request: Request) -> Call:
+def _call(platform: Platform, endpoint: Endpoint, request: Request, app: App) -> Call:
     if endpoint.upload:
         upload = single_file(request.content_type, request.content)
-        return Call(platform, endpoint.path, {}, request.query, upload)
+        return Call(platform, endpoint.path, {}, request.query, upload, app)
     given = _body(request.content) if request.content or not endpoint.query else {}
     if endpoint.query:
-        given = {**request.query, **given}
-    return Call(platform, endpoint.path, checked(endpoint.fields, given), request.query)
+        given = {**{name: value for name, value in request.query.items() if name != "access_token"}, **given}
+    return Call(platform, endpoint.path, checked(endpoint.fields, given), request.query, app=app)
 
 
 def _body(content: bytes) -> dict[str, Any]:

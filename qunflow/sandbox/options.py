@@ -31,6 +31,23 @@ class Hooks:
 
 
 @dataclass(frozen=True, slots=True)
+class App:
+    """
+    An application of the corp with a token of its own.
+
+    Args:
+        sees: userids of its visible range; empty means everybody.
+        forbidden: calls below ``/cgi-bin/`` it may not make (48002), each a path or the start of several, e.g.
+            ``externalcontact/`` for an app that is not among those of customer contact.
+    """
+
+    agent_id: int
+    secret: str = field(repr=False)
+    sees: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """
     Platform limits that a test may want lower; the defaults are the documented ones (wecom-api §2).
@@ -39,6 +56,12 @@ class Limits:
     group, ``chat_members`` the hard size of a group. ``follows_page`` is how many followers one `get` shows; ``codes``
     counts contact ways and join ways together. A moment's job takes ``moment_job_s``; how many may run at once
     (``moment_jobs``) is published nowhere, and its list takes 20 or 100 a page (``moment_page``), as SDKs disagree.
+
+    Unpublished, hence settings: how many acquisition links there may be and how much they may still be used
+    (``acquisition_*``), how long a group's new owner takes to be in office (``group_transfer_s``), how many customers a
+    member may have, how long a file takes to be fetched, how many accounts the corp has (200 app messages a day each).
+    ``group_lag_s`` is how late `groupchat/get` shows a change; ``callback_retry_s`` is how long a push that was not
+    taken waits on the sandbox clock, 0 tries again at once.
     """
 
     calls_per_min: int = 10_000
@@ -60,6 +83,29 @@ class Limits:
     moment_job_s: int = 2
     moment_jobs: int = 30
     moment_page: int = 100
+    acquisition_links: int = 10_000
+    acquisition_balance: int = 1_000
+    acquisition_low: int = 100
+    acquisition_add_way: int = 16
+    chat_key_s: int = 1_800
+    intercept_rules: int = 100
+    transfer_s: int = 86_400
+    transfers_per_90_days: int = 2
+    group_transfer_s: int = 0
+    group_transfers_per_day: int = 300
+    customers_per_member: int = 20_000
+    robot_calls_per_min: int = 20
+    images_per_day: int = 1_000
+    images_per_month: int = 3_000
+    fetch_s: int = 2
+    recall_s: int = 86_400
+    cards_per_min: int = 30
+    cards_per_hour: int = 1_000
+    accounts: int = 200
+    wrong_secrets_per_hour: int = 2_000
+    group_lag_s: int = 0
+    callback_retries: int = 3
+    callback_retry_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +115,9 @@ class Options:
 
     ``db`` is a file or ``:memory:``; ``start`` is where the past begins; ``rate`` is how many simulated seconds pass in
     a real one, 0 for a clock that moves only when told to.
+
+    ``apps`` are further applications; one with the corp's own ``agent_id`` replaces it. ``strict_media`` looks into
+    files instead of trusting their declared kind. Whether robots may be added to customer groups depends on the corp.
     """
 
     corp_id: str
@@ -83,3 +132,11 @@ class Options:
     rate: float = 0.0
     spec: Path | None = None
     populated: bool = True
+    apps: tuple[App, ...] = field(default=(), repr=False)
+    strict_media: bool = False
+    robots_in_customer_groups: bool = False
+
+    @property
+    def all_apps(self) -> dict[int, App]:
+        """Every application by its agent id."""
+        return {app.agent_id: app for app in (App(self.agent_id, self.secret), *self.apps)}

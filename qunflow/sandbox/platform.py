@@ -98,6 +98,7 @@ class Platform:
     def __init__(self, options: Options, storage: Storage) -> None:
         self.options = options
         self.limits = options.limits
+        self.apps = options.all_apps
         self.storage = storage
         self.dice = Dice(options.seed)
         self.public: Public = Nobody()

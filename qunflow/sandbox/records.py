@@ -172,9 +172,10 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token of the one app."""
+    """An access token of an app; ``agent_id`` 0 is the corp's own one."""
 
     token: str
     issued_at: int
     expires_at: int
     revoked: bool = False
+    agent_id: int = 0

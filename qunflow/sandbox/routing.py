@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qunflow.sandbox.fields import Field
+from qunflow.sandbox.options import App
 from qunflow.sandbox.platform import Platform
-from qunflow.sandbox.wire import Refusal
+from qunflow.sandbox.wire import Answer, Refusal
+
+NO_APP = App(0, "")
+"""Who asks where no token is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,14 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One accepted request: where, checked fields, query, file."""
+    """One accepted request: where, checked fields, query, file, and the application that asks."""
 
     platform: Platform
     path: str
     body: dict[str, Any]
     query: Mapping[str, str] = field(default_factory=dict)
     upload: Upload | None = None
+    app: App = NO_APP
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class Effect:
     msgid: str = ""
 
 
-Result = tuple[dict[str, Any], Effect | None]
+# A call that answers a file instead of JSON gives the whole answer.
+Result = tuple[dict[str, Any] | Answer, Effect | None]
 Handler = Callable[[Call], Result]
 
 
