@@ -134,12 +134,18 @@ def history(store: Store, tmp_path: Path) -> History:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only ./run soak runs."""
-    if os.environ.get("QUNFLOW_SOAK") == "1":
-        return
-    long = [item for item in items if item.get_closest_marker("soak_only")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
+    """Leave out what only ./run soak runs, and what needs Node where there is none."""
+    absent = [] if os.environ.get("QUNFLOW_SOAK") == "1" else ["soak_only"]
+    absent += [] if shutil.which("node") else ["needs_node"]
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud that a part did not run: nobody may take a machine without Node for a proof."""
+    if not shutil.which("node"):
+        terminalreporter.write_sep("=", "the Node clients of tests/conformance did not run: no `node` on this machine")
 
 
 @pytest.hookimpl(wrapper=True)

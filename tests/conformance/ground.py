@@ -94,7 +94,7 @@ def _receiving() -> Iterator[tuple[str, list[Delivery]]]:
     kept: list[Delivery] = []
 
     class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the name http.server looks for
+        def do_POST(self) -> None:
             kept.append(Delivery(self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
             self.send_response(200)
             self.end_headers()
