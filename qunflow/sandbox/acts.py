@@ -14,7 +14,8 @@ Act = Callable[[Community, Body], Awaitable[dict[str, Any]]]
 
 
 async def _add_customer(community: Community, body: Body) -> dict[str, Any]:
-    return {"external_userid": clients.add_customer(community.platform, body.get("name", "路人"))}
+    who = clients.add_customer(community.platform, body.get("name", "路人"), company=body.get("company"))
+    return {"external_userid": who}
 
 
 async def _arrive(community: Community, body: Body) -> dict[str, Any]:

@@ -7,8 +7,10 @@ Only these raise callbacks; calls of the API do not (wecom-api §9.2). Used by t
 from __future__ import annotations
 
 import calendar
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from qunflow.sandbox import ids
 from qunflow.sandbox.areas.statistics import ZONE, day_start
@@ -24,12 +26,12 @@ class CannotAct(ValueError):
     """A client act that makes no sense now: an unknown id, somebody who is not there."""
 
 
-def add_customer(platform: Platform, name: str, gender: int = 0) -> str:
-    """A new person of the outside; the external_userid."""
+def add_customer(platform: Platform, name: str, gender: int = 0, company: Mapping[str, Any] | None = None) -> str:
+    """A new person of the outside, one with a ``company`` uses WeCom; the external_userid."""
     number = platform.number("external")
-    who = ids.external_userid(platform.dice, number)
+    who = (ids.partner_userid if company else ids.external_userid)(platform.dice, number)
     union = platform.dice.letters(24, "abcdefghijkmnpqrstuvwxyz23456789", "union", number)
-    platform.customers.put(Customer(who, name, gender, f"o{union}"))
+    platform.customers.put(Customer(who, name, gender, f"o{union}", _company(company) if company else {}))
     return who
 
 
@@ -148,6 +150,17 @@ def quota_since(mode: str, now: int) -> tuple[int, int]:
     month = today.replace(day=1)
     allowed = 4 if mode == "month_4" else calendar.monthrange(today.year, today.month)[1]
     return int(month.timestamp()), allowed
+
+
+def _company(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a WeCom user shows of the company."""
+    name = given.get("corp_name", "")
+    return {
+        "position": given.get("position", ""),
+        "corp_name": name,
+        "corp_full_name": given.get("corp_full_name", name),
+        "external_profile": {"external_attr": given.get("external_attr", [])},
+    }
 
 
 def _deliver(platform: Platform, task: MassTask, userid: str, recipient: str) -> int:

@@ -19,9 +19,10 @@ class Field:
     One field of a request body.
 
     Args:
-        kind: text, number, list, object or flag (true/false or 1/0; a flag without default is None when not given).
+        kind: text, number, list, object or flag (true/false or 1/0).
         missing: the code when a required field is absent or empty; bad: any other mistake; over: too long or too many.
         low, high: bounds of a number; both 0 mean unbounded.
+        nullable: None when not given, for calls that change only what is named; an empty text then is a value.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Field:
     low: int = 0
     high: int = 0
     choices: tuple[Any, ...] = ()
+    nullable: bool = False
 
 
 def checked(fields: Sequence[Field], body: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +55,9 @@ def checked(fields: Sequence[Field], body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(field: Field, value: Any) -> Any:
-    if value is None or value == "" or (field.required and value in ([], {})):
+    if field.nullable and value is None:
+        return None
+    if value is None or (value == "" and not field.nullable) or (field.required and value in ([], {})):
         if field.required:
             raise Refusal(field.missing, f"{field.name} missing")
         return _empty(field)
@@ -66,7 +70,7 @@ def _value(field: Field, value: Any) -> Any:
 def _empty(field: Field) -> Any:
     if field.default is not None:
         return field.default
-    return {"text": "", "number": 0, "list": [], "object": {}, "flag": None}[field.kind]
+    return {"text": "", "number": 0, "list": [], "object": {}, "flag": False}[field.kind]
 
 
 def _text(field: Field, value: Any) -> str:

@@ -18,6 +18,11 @@ def external_userid(dice: Dice, number: int) -> str:
     return _shaped(dice, "wm", "external", number)
 
 
+def partner_userid(dice: Dice, number: int) -> str:
+    """A customer who uses WeCom, ``wo…``."""
+    return _shaped(dice, "wo", "external", number)
+
+
 def chat_id(dice: Dice, number: int) -> str:
     """A customer group, ``wr…``."""
     return _shaped(dice, "wr", "chat", number)

@@ -17,6 +17,7 @@ from qunflow.sandbox.areas import (
     media,
     members,
     statistics,
+    tags,
     welcome,
 )
 from qunflow.sandbox.routing import Endpoint
@@ -25,6 +26,7 @@ _AREAS = (
     tokens,
     members,
     contacts,
+    tags,
     contact_ways,
     groups,
     join_ways,

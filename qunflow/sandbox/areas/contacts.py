@@ -1,10 +1,12 @@
-"""Customers of members (wecom-api §5.1): who is whose friend, since when, and through which channel."""
+"""Customers of members (wecom-api §5.1): who is whose friend, since when, how remarked and through which channel."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from qunflow.sandbox.areas import parts, tags
 from qunflow.sandbox.fields import Field
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.records import Customer, Follow
@@ -12,6 +14,9 @@ from qunflow.sandbox.routing import Call, Effect, Endpoint, Result, page
 from qunflow.sandbox.wire import Refusal
 
 _ADDED_BY_QR = 1
+_MOST_MEMBERS = 100
+_LARGEST_PAGE = 100
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 def get_follow_user_list(call: Call) -> Result:
@@ -29,7 +34,7 @@ def list_of_member(call: Call) -> Result:
 
 
 def get(call: Call) -> Result:
-    """One customer with everybody who follows them."""
+    """One customer with everybody who follows them; a cursor leads on when there are more than one page shows."""
     platform = call.platform
     customer = platform.customers.get(call.body["external_userid"])
     if customer is None:
@@ -37,40 +42,67 @@ def get(call: Call) -> Result:
     follows = [follow for follow in platform.follows.where("who", customer.external_userid) if not follow.ended_at]
     if not follows:
         raise Refusal(84061)
-    shown = [{**_follow(follow), "tags": [], "remark_mobiles": []} for follow in follows]
-    return {"external_contact": _contact(customer), "follow_user": shown, "next_cursor": ""}, None
+    found, cursor = page(follows, call.body["cursor"], platform.limits.follows_page)
+    shown = [{**_follow(follow), "tags": tags.on_customer(platform, follow.tags)} for follow in found]
+    return {"external_contact": _contact(customer), "follow_user": shown, "next_cursor": cursor}, None
 
 
 def batch_get_by_user(call: Call) -> Result:
     """Customers of up to 100 members, 100 a page; a larger limit is cut, an older client's ``userid`` is accepted."""
     platform, body = call.platform, call.body
     wanted = body["userid_list"] or [body["userid"]]
-    if len(wanted) > 100 or not wanted[0]:
+    if len(wanted) > _MOST_MEMBERS or not wanted[0]:
         raise Refusal(40058, "userid_list")
     follows = [follow for userid in wanted for follow in _friends(platform, _member(platform, userid))]
-    found, cursor = page(follows, body["cursor"], min(max(body["limit"], 1), 100))
+    found, cursor = page(follows, body["cursor"], min(max(body["limit"], 1), _LARGEST_PAGE))
     rows = [
         {
             "external_contact": _contact(platform.customers[f.external_userid]),
-            "follow_info": {**_follow(f), "tag_id": []},
+            "follow_info": {**_follow(f), "tag_id": f.tags},
         }
         for f in found
     ]
     return {"external_contact_list": rows, "next_cursor": cursor}, None
 
 
+def contact_list(call: Call) -> Result:
+    """Customers, and people known through groups only; these have no external_userid here."""
+    found, cursor = page(list(_known(call.platform)), call.body["cursor"], call.body["limit"])
+    return {"info_list": found, "next_cursor": cursor}, None
+
+
 def remark(call: Call) -> Result:
-    """Change the remark of one's customer."""
+    """Change what a member noted about a customer; mobiles replace the old ones, an empty one clears them."""
     platform, body = call.platform, call.body
-    follow = platform.follows.get(f"{body['userid']}/{body['external_userid']}")
-    if follow is None or follow.ended_at:
+    if not any(body[name] for name in _NOTES):
+        raise Refusal(40063, f"{', '.join(_NOTES)} are all empty")
+    userid, who = _member(platform, body["userid"]), body["external_userid"]
+    if who not in platform.customers:
+        raise Refusal(40096)
+    if not platform.is_friend(userid, who):
         raise Refusal(84061)
-    platform.follows.put(replace(follow, remark=body["remark"] or follow.remark))
-    return {}, Effect(body["userid"], (body["external_userid"],))
+    if body["remark_pic_mediaid"]:
+        parts.require_media(platform, body["remark_pic_mediaid"], "image")
+    platform.follows.put(_remarked(platform, platform.follows[f"{userid}/{who}"], body))
+    return {}, Effect(userid, (who,))
 
 
-def _member(platform: Platform, userid: str) -> str:
-    if userid not in platform.staff:
+def _remarked(platform: Platform, follow: Follow, body: dict[str, Any]) -> Follow:
+    is_wechat = not platform.customers[follow.external_userid].company
+    if not all(isinstance(mobile, str) for mobile in body["remark_mobiles"]):
+        raise Refusal(40058, "remark_mobiles must be texts")
+    mobiles = [mobile for mobile in body["remark_mobiles"] if mobile]
+    return replace(
+        follow,
+        remark=body["remark"] or follow.remark,
+        description=body["description"] or follow.description,
+        remark_company=(is_wechat and body["remark_company"]) or follow.remark_company,
+        remark_mobiles=mobiles if body["remark_mobiles"] else follow.remark_mobiles,
+    )
+
+
+def _member(platform: Platform, userid: Any) -> str:
+    if not isinstance(userid, str) or userid not in platform.staff:
         raise Refusal(60111)
     return userid
 
@@ -79,32 +111,55 @@ def _friends(platform: Platform, userid: str) -> list[Follow]:
     return [follow for follow in platform.follows.where("member", userid) if not follow.ended_at]
 
 
+def _known(platform: Platform) -> Iterator[dict[str, Any]]:
+    customers = {follow.external_userid for follow in platform.follows if not follow.ended_at}
+    for follow in platform.follows:
+        if not follow.ended_at:
+            shown = _known_person(platform, follow.external_userid, follow.createtime)
+            own = {"is_customer": True, "external_userid": follow.external_userid, "follow_userid": follow.userid}
+            yield {**shown, **own}
+    for seat in platform.seats:
+        if seat.kind == 2 and seat.userid not in customers:
+            shown = _known_person(platform, seat.userid, seat.join_time)
+            chat = {"chat_id": seat.chat_id, "chat_name": platform.chats[seat.chat_id].name}
+            yield {"is_customer": False, **shown, **chat}
+
+
+def _known_person(platform: Platform, who: str, since: int) -> dict[str, Any]:
+    openid = "wo" + platform.dice.letters(30, _BASE32, "tmp_openid", who)
+    return {"tmp_openid": openid, "name": platform.customers[who].name, "add_time": since}
+
+
 def _contact(customer: Customer) -> dict[str, Any]:
     return {
         "external_userid": customer.external_userid,
         "name": customer.name,
         "avatar": "",
-        "type": 1,
+        "type": 2 if customer.company else 1,
         "gender": customer.gender,
         "unionid": customer.unionid,
+        **customer.company,
     }
 
 
 def _follow(follow: Follow) -> dict[str, Any]:
-    return {
+    """What a member noted; ``state`` is there only for those who came through a channel code."""
+    shown = {
         "userid": follow.userid,
         "remark": follow.remark,
-        "description": "",
+        "description": follow.description,
         "createtime": follow.createtime,
-        "remark_corp_name": "",
+        "remark_corp_name": follow.remark_company,
+        "remark_mobiles": follow.remark_mobiles,
         "oper_userid": follow.external_userid,
         "add_way": follow.add_way or _ADDED_BY_QR,
-        "state": follow.state,
     }
+    return {**shown, "state": follow.state} if follow.state else shown
 
 
 _WHO = Field("external_userid", required=True, missing=41035)
 _USER = Field("userid", required=True, missing=41009)
+_NOTES = ("remark", "description", "remark_company", "remark_mobiles", "remark_pic_mediaid")
 
 ENDPOINTS = (
     Endpoint("externalcontact/get_follow_user_list", get_follow_user_list, query=True),
@@ -115,5 +170,22 @@ ENDPOINTS = (
         batch_get_by_user,
         (Field("userid_list", "list"), Field("userid"), Field("cursor"), Field("limit", "number", default=50)),
     ),
-    Endpoint("externalcontact/remark", remark, (_USER, _WHO, Field("remark", max_chars=20))),
+    Endpoint(
+        "externalcontact/contact_list",
+        contact_list,
+        (Field("cursor"), Field("limit", "number", default=1_000, low=1, high=1_000)),
+    ),
+    Endpoint(
+        "externalcontact/remark",
+        remark,
+        (
+            _USER,
+            _WHO,
+            Field("remark", max_chars=20),
+            Field("description", max_chars=150),
+            Field("remark_company", max_chars=20),
+            Field("remark_mobiles", "list"),
+            Field("remark_pic_mediaid"),
+        ),
+    ),
 )
