@@ -100,6 +100,21 @@ def test_node_makes_a_join_way_that_people_scan(ground: Ground, node: Node) -> N
     assert node.code(f"{EC}/groupchat/get_join_way", config_id=config) == 41044
 
 
+def test_node_tags_customers(ground: Ground, node: Node) -> None:
+    """A tag is made, put on a customer and taken off; a name over 30 characters and an unknown tag are refused."""
+    who = ground.friend()
+    group = node.post(f"{EC}/add_corp_tag", group_name="来源", tag=[{"name": "海报"}])["tag_group"]
+    tag = group["tag"][0]["id"]
+    assert node.post(f"{EC}/get_corp_tag_list")["tag_group"][0]["tag"][0]["name"] == "海报"
+    about = {"userid": HELPER, "external_userid": who}
+    assert node.code(f"{EC}/mark_tag", **about, add_tag=[tag]) == 0
+    assert node.get(f"{EC}/get", external_userid=who)["follow_user"][0]["tags"][0]["tag_id"] == tag
+    assert node.code(f"{EC}/mark_tag", **about, remove_tag=[tag]) == 0
+    assert node.get(f"{EC}/get", external_userid=who)["follow_user"][0]["tags"] == []
+    assert node.code(f"{EC}/mark_tag", **about, add_tag=["etNobody"]) == 40068
+    assert node.code(f"{EC}/add_corp_tag", group_name="来源", tag=[{"name": "长" * 33}]) == 40072
+
+
 def test_node_uploads_media(ground: Ground, node: Node, tmp_path: Path) -> None:
     """A picture sent as a stream is accepted as a picture and not as a video; four bytes are 40006."""
     picture, tiny = tmp_path / "橘子.png", tmp_path / "tiny.png"

@@ -117,6 +117,31 @@ def test_wechatpy_makes_a_join_way_that_people_scan(ground: Ground, client: Sand
     assert refused(client.post, f"{path}/get_join_way", data=config) == 41044
 
 
+@pytest.mark.covers("externalcontact/add_corp_tag", "success")
+@pytest.mark.covers("externalcontact/get_corp_tag_list", "success")
+@pytest.mark.covers("externalcontact/edit_corp_tag", "read_back")
+@pytest.mark.covers("externalcontact/edit_corp_tag", "refusal")
+@pytest.mark.covers("externalcontact/mark_tag", "read_back")
+@pytest.mark.covers("externalcontact/del_corp_tag", "read_back")
+@pytest.mark.covers("externalcontact/del_corp_tag", "refusal")
+def test_wechatpy_tags_customers(ground: Ground, client: SandboxClient) -> None:
+    """A tag is made, renamed, put on a customer and deleted; the group goes with its last tag."""
+    who, contacts = ground.friend(), client.external_contact
+    group = contacts.add_corp_tag(None, "来源", None, [{"name": "海报"}, {"name": "门店", "order": 5}])["tag_group"]
+    shown = contacts.get_corp_tag_list()["tag_group"]
+    assert [tag["name"] for tag in shown[0]["tag"]] == ["门店", "海报"]
+    poster = next(tag["id"] for tag in group["tag"] if tag["name"] == "海报")
+    contacts.edit_corp_tag(poster, name="电梯海报")
+    assert refused(contacts.edit_corp_tag, poster, name="门店") == 40071
+    contacts.mark_tag(HELPER, who, add_tag=[poster])
+    worn = contacts.get(who)["follow_user"][0]["tags"]
+    assert [(tag["group_name"], tag["tag_name"], tag["tag_id"]) for tag in worn] == [("来源", "电梯海报", poster)]
+    contacts.del_corp_tag(tag_id=[tag["id"] for tag in group["tag"]])
+    assert contacts.get_corp_tag_list()["tag_group"] == []
+    assert contacts.get(who)["follow_user"][0]["tags"] == []
+    assert refused(contacts.del_corp_tag, tag_id=[poster]) == 40068
+
+
 @pytest.mark.covers("media/upload", "success")
 @pytest.mark.covers("media/upload", "read_back")
 @pytest.mark.covers("media/upload", "refusal")
