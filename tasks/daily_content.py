@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 
 from qunflow.clock import day_bounds
 from qunflow.community.offers import offer_of_day
-from qunflow.community.playbook import Slot
 from qunflow.daily_content.agenda import is_for_the_group, is_wanted, sells_in_quiet_hours, slot_ref, tasks_by_group
 from qunflow.daily_content.completion import Push
 from qunflow.daily_content.drafts import BrokenSlot, Draft, Written
@@ -80,7 +79,6 @@ def _written(run: StageRun, slot: delivery.GroupSlot, banned: Sequence[BannedWor
     group, group_id, occurrence = slot
     ref = slot_ref(group, occurrence.slot)
     try:
-        _require_declared(run, occurrence.slot)
         text = delivery.wording(run, slot, _live_variables(run, slot))
     except ConfigurationError as error:
         return BrokenSlot(ref, str(error))
@@ -88,18 +86,6 @@ def _written(run: StageRun, slot: delivery.GroupSlot, banned: Sequence[BannedWor
         return ref
     findings = lint(Content(text), occurrence.slot.way, banned)
     return Draft(group, group_id, occurrence, text, len(findings))
-
-
-def _require_declared(run: StageRun, slot: Slot) -> None:
-    """
-    Refuse copy that names a variable its slot does not declare: a slip of the pen, not a day without data.
-
-    Raises:
-        ConfigurationError: with file, line and column of the first such name; also when the copy is broken.
-    """
-    declared = dict.fromkeys(slot.variables, "-")
-    if run.runtime.templates.variables(slot.template) - set(declared):
-        run.runtime.templates.render(slot.template, declared)
 
 
 def _live_variables(run: StageRun, slot: delivery.GroupSlot) -> dict[str, Any]:

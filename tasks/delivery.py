@@ -62,13 +62,21 @@ def wording(run: StageRun, place: GroupSlot, live: Mapping[str, Any], template: 
         place: the slot and its group.
         live: what the stage knows beyond the settings, such as a link.
         template: other copy than the slot's own.
+
+    Raises:
+        ConfigurationError: broken copy, or a name its slot does not declare; with file, line and column.
     """
     group, _, occurrence = place
     slot, here = occurrence.slot, run.runtime
+    copy = template or slot.template
+    needed = here.templates.variables(copy)
+    declared = dict.fromkeys((*slot.variables, *live), "-")
+    if not needed <= declared.keys():
+        # A slip of the pen, not a day without data: rendering says where it stands.
+        here.templates.render(copy, declared)
     settled = slot_variables(here.workspace.brand, run.community, group, slot, run.day, occurrence.campaign)
-    needed = here.templates.variables(template or slot.template)
     known = {name: value for name, value in {**settled, **live}.items() if name in needed and value not in (None, "")}
-    return here.templates.render(template or slot.template, known) if needed <= known.keys() else ""
+    return here.templates.render(copy, known) if needed <= known.keys() else ""
 
 
 def message(run: StageRun, place: GroupSlot, text: str) -> Planned:
