@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from qunflow.sandbox import clients, tokens
+from qunflow.sandbox import clients, meeting, tokens
 from qunflow.sandbox.world import arrivals, talk
 from qunflow.sandbox.world.community import Community
 
@@ -117,4 +117,5 @@ ACTS: Mapping[str, Act] = {
     "dismiss": _dismiss,
     "expire_token": _expire_token,
     "revoke_token": _revoke_token,
+    **meeting.ACTS,
 }

@@ -41,6 +41,7 @@ class FriendRequest:
     external_userid: str
     state: str
     asked_at: int
+    was_greeted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,12 +98,13 @@ class JoinWay:
 
 @dataclass(frozen=True, slots=True)
 class ContactWay:
-    """A channel code that adds a member as friend."""
+    """A channel code that adds a member as friend; ``used_at`` counts for temporary ones only."""
 
     config_id: str
     fields: dict[str, Any]
     qr_code: str
     created_at: int
+    used_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from xml.etree import ElementTree
 
 import httpx
 
-from qunflow.sandbox.options import Limits, Options
+from qunflow.connectors.wecom.crypto import CallbackCrypto
+from qunflow.sandbox.options import Callback, Limits, Options
 from qunflow.sandbox.running import running
 
 EC = "externalcontact"
 CORP, SECRET = "wwtest", "secret"
+TOKEN, AES_KEY = "QDG6eK", "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
 HELPER, OWNER, OTHER = "helper_xm", "owner_zhou", "owner_he"
 PICTURE = b"\x89PNG\r\n\r\n--a picture of oranges--"
 DOCUMENTED = Limits()
@@ -23,14 +29,14 @@ ON_ITS_OWN = "/_sandbox"
 class Caller:
     """Calls below ``/cgi-bin/externalcontact/`` and acts of people in their clients."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, secret: str = SECRET) -> None:
         self.http = httpx.Client(base_url=base, trust_env=False, timeout=10)
-        self.token = ""
+        self._secret, self.token = secret, ""
         self.renew()
 
     def renew(self) -> None:
         """Ask for the token."""
-        answer = self.http.get("/cgi-bin/gettoken", params={"corpid": CORP, "corpsecret": SECRET}).json()
+        answer = self.http.get("/cgi-bin/gettoken", params={"corpid": CORP, "corpsecret": self._secret}).json()
         self.token = answer["access_token"]
 
     def call(self, name: str, /, **body: Any) -> dict[str, Any]:
@@ -95,3 +101,33 @@ def calling(limits: Limits = DOCUMENTED, **options: Any) -> Iterator[Caller]:
             yield caller
         finally:
             caller.http.close()
+
+
+@contextmanager
+def hearing() -> Iterator[tuple[Callback, list[dict[str, str]]]]:
+    """An address for callbacks, and the events that arrived there, decrypted, by their tags."""
+    crypto = CallbackCrypto(TOKEN, AES_KEY, CORP)
+    heard: list[dict[str, str]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            query = dict(parse_qsl(urlsplit(self.path).query))
+            sealed = ElementTree.fromstring(body).findtext("Encrypt", "")
+            plain = crypto.open(query["msg_signature"], query["timestamp"], query["nonce"], sealed)
+            heard.append({tag.tag: tag.text or "" for tag in ElementTree.fromstring(plain)})
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield Callback(f"http://127.0.0.1:{server.server_port}/", TOKEN, AES_KEY), heard
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
