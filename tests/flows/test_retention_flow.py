@@ -267,13 +267,16 @@ def test_the_first_day_has_nothing_to_measure(here: Runtime) -> None:
 def test_the_report_shows_pictures_and_dirt(here: Runtime) -> None:
     """The stage report in the Prefect UI has both heat-maps, the board of all groups and what is odd in the log."""
     from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+    from prefect.client.schemas.sorting import ArtifactSort
 
     bring(here, DIRT)
     measure()
 
+    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["retention-report"]))
     with get_client(sync_client=True) as client:
-        reports = [artifact for artifact in client.read_artifacts() if artifact.key == "retention-report"]
-    text = str(max(reports, key=lambda artifact: str(artifact.created)).data)
+        [newest] = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.CREATED_DESC, limit=1)
+    text = str(newest.data)
     pictures = [base64.b64decode(part).decode() for part in re.findall(r"svg\+xml;base64,([^)]+)", text)]
     assert len(pictures) == 3
     assert "未到期" in pictures[0]
