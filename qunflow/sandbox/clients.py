@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from qunflow.sandbox import ids
+from qunflow.sandbox import ids, lag
 from qunflow.sandbox.areas.statistics import ZONE, day_start
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.records import Chat, Customer, Follow, JoinWay, MassTask, Received, Seat, WelcomeCode
@@ -82,7 +82,8 @@ def enter(platform: Platform, chat_id: str, who: str, scene: int, state: str = "
     _require(f"{chat_id}/{who}" not in platform.seats, "already in the group")
     _require(platform.seats.count("chat", chat_id) < platform.limits.chat_members, "the group is full")
     by_staff = invitor if invitor in platform.staff else ""
-    platform.seats.put(Seat(chat.chat_id, who, 2, platform.now(), scene, state, by_staff))
+    seat = platform.seats.put(Seat(chat.chat_id, who, 2, platform.now(), scene, state, by_staff))
+    lag.note(platform, seat, left=False)
     platform.storage.note_events([(platform.now(), "join", who, chat_id, 0)])
     _tell_members(platform, chat_id, "add_member", who, JoinScene=_EVENT_SCENE[scene])
 
@@ -90,6 +91,7 @@ def enter(platform: Platform, chat_id: str, who: str, scene: int, state: str = "
 def leave(platform: Platform, chat_id: str, who: str, *, removed: bool = False) -> None:
     """Somebody leaves a group or is removed from it."""
     _require(f"{chat_id}/{who}" in platform.seats, "not in the group")
+    lag.note(platform, platform.seats[f"{chat_id}/{who}"], left=True)
     platform.seats.drop(f"{chat_id}/{who}")
     platform.storage.note_events([(platform.now(), "leave", who, chat_id, 0)])
     _tell_members(platform, chat_id, "del_member", who, QuitScene=int(removed))

@@ -22,8 +22,11 @@ MODES = (
     "dropped",  # nothing happened, the connection closes without a reply
     "late",  # the connection closes at once, it happens ``seconds`` later
     "duplicate",  # callbacks only: pushed twice
+    "reorder",  # callbacks only: pushed after the next one, or five seconds late
+    "old_form",  # callbacks only: lists of members joined by commas, as before 2024
 )
 CALLBACK = "callback"
+_OF_CALLBACKS = ("duplicate", "reorder", "old_form")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ def fault_of(rule: Any) -> Fault:
         raise ValueError("a fault is an object with a path and a mode")
     if rule.get("mode") not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}")
+    if rule["mode"] in _OF_CALLBACKS and rule["path"] != CALLBACK:
+        raise ValueError(f"{rule['mode']} is for path {CALLBACK} only")
     unknown = set(rule) - set(Fault.__dataclass_fields__)
     if unknown:
         raise ValueError(f"unknown keys: {', '.join(sorted(unknown))}")

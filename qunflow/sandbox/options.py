@@ -52,10 +52,11 @@ class Limits:
     """
     Platform limits that a test may want lower; the defaults are the documented ones (wecom-api §2).
 
-    ``dispatch_s`` is how long a fresh mass task answers 41063; ``qr_members`` is where a scanned code stops filling a
-    group, ``chat_members`` the hard size of a group. ``follows_page`` is how many followers one `get` shows; ``codes``
-    counts contact ways and join ways together. A moment's job takes ``moment_job_s``; how many may run at once
-    (``moment_jobs``) is published nowhere, and its list takes 20 or 100 a page (``moment_page``), as SDKs disagree.
+    ``welcome_sending_s`` is how long a welcome keeps other apps waiting (41096), ``dispatch_s`` how long a fresh
+    mass task answers 41063; ``qr_members`` is where a scanned code stops filling a group, ``chat_members`` the hard
+    size of a group. ``follows_page`` is how many followers one `get` shows; ``codes`` counts contact ways and join ways
+    together. A moment's job takes ``moment_job_s``; how many may run at once (``moment_jobs``) is published nowhere,
+    and its list takes 20 or 100 a page (``moment_page``), as SDKs disagree.
 
     Unpublished, hence settings: how many acquisition links there may be and how much they may still be used
     (``acquisition_*``), how long a group's new owner takes to be in office (``group_transfer_s``), how many customers a
@@ -69,6 +70,7 @@ class Limits:
     parallel_calls: int = 20
     token_life_s: int = 7_200
     welcome_s: int = 20
+    welcome_sending_s: int = 0
     dispatch_s: int = 2
     reminders_per_day: int = 3
     media_life_s: int = 3 * 86_400

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from qunflow.sandbox import lag
+from qunflow.sandbox.areas import transfer
 from qunflow.sandbox.fields import Field
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.records import Chat, Seat
@@ -18,7 +20,8 @@ def list_groups(call: Call) -> Result:
     if len(owners) > 100:
         raise Refusal(40058, "owner_filter")
     chats = [c for c in call.platform.chats if not c.dismissed_at and (not owners or c.owner in owners)]
-    rows = [{"chat_id": chat.chat_id, "status": 0} for chat in chats] if body["status_filter"] == 0 else []
+    rows = [{"chat_id": chat.chat_id, "status": transfer.owner_status(call.platform, chat)} for chat in chats]
+    rows = [row for row in rows if body["status_filter"] in (0, row["status"])]
     found, cursor = page(rows, body["cursor"], body["limit"])
     return {"group_chat_list": found, "next_cursor": cursor}, None
 
@@ -34,7 +37,7 @@ def get(call: Call) -> Result:
 
 
 def _shown(platform: Platform, chat: Chat, with_names: bool) -> dict[str, Any]:
-    seats = platform.seats.where("chat", chat.chat_id)
+    seats, version = lag.seen(platform, chat)
     return {
         "chat_id": chat.chat_id,
         "name": chat.name,
@@ -43,7 +46,7 @@ def _shown(platform: Platform, chat: Chat, with_names: bool) -> dict[str, Any]:
         "notice": chat.notice,
         "member_list": [_member(platform, seat, with_names) for seat in seats],
         "admin_list": [{"userid": userid} for userid in chat.admins],
-        "member_version": platform.member_version(chat),
+        "member_version": version,
     }
 
 

@@ -1,13 +1,20 @@
-"""Official group statistics (wecom-api §8.1): per owner or per day, from yesterday back to 180 days."""
+"""
+Official statistics (wecom-api §8.1), from yesterday back to 180 days: of groups by owner or by day, of members by day.
+
+A member's figures are of single chats only: `PrivateWords` are written by `links.say_privately`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from qunflow.sandbox.areas import members
 from qunflow.sandbox.fields import Field
+from qunflow.sandbox.kept import Kept
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.records import Chat
 from qunflow.sandbox.routing import Call, Endpoint, Result
@@ -16,6 +23,21 @@ from qunflow.sandbox.wire import Refusal
 
 ZONE = ZoneInfo("Asia/Shanghai")
 _DAY_S = 86_400
+_MINUTE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateWords:
+    """Something said between a member and a customer."""
+
+    number: int
+    userid: str
+    who: str
+    at: int
+    by_member: bool
+
+
+WORDS = Kept(PrivateWords, lambda r: str(r.number), member=lambda r: r.userid)
 
 
 def by_owner(call: Call) -> Result:
@@ -27,6 +49,8 @@ def by_owner(call: Call) -> Result:
         {"owner": owner, "data": _figures(platform, _chats(platform, [owner]), events, begin, end)}
         for owner in _owners(call)
     ]
+    if body["order_by"]:
+        rows.sort(key=_ORDERS[body["order_by"]], reverse=not body["order_asc"])
     stop = body["offset"] + body["limit"]
     answer = {"total": len(rows), "next_offset": min(stop, len(rows)), "items": rows[body["offset"] : stop]}
     return answer, None
@@ -86,7 +110,71 @@ def _figures(platform: Platform, chats: list[Chat], events: list[Event], begin: 
         "member_total": sum(platform.seats.count("chat", chat_id) for chat_id in mine),
         "member_has_msg": len({event[2] for event in spoken}),
         "msg_total": len(spoken),
+        "migrate_trainee_chat_cnt": 0,
     }
+
+
+def of_members(call: Call) -> Result:
+    """Single chats and new customers of members or departments, all together, a row a day."""
+    platform, body = call.platform, call.body
+    wanted = list(dict.fromkeys([*body["userid"], *_of_departments(platform, body["partyid"])]))
+    if not body["userid"] and not body["partyid"]:
+        raise Refusal(40063, "userid and partyid are both empty")
+    if any(userid not in platform.staff for userid in wanted):
+        raise Refusal(60111)
+    begin, last, today = day_start(body["start_time"]), day_start(body["end_time"]), day_start(platform.now())
+    if not today - 180 * _DAY_S <= begin <= last < today or last - begin >= 30 * _DAY_S:
+        raise Refusal(40058, "at most 30 days, from yesterday back to 180 days")
+    days = range(begin, last + 1, _DAY_S)
+    return {"behavior_data": [_behaviour(platform, wanted, start) for start in days]}, None
+
+
+def _of_departments(platform: Platform, numbers: list[Any]) -> list[str]:
+    return [userid for number in numbers for userid in members.members_of(platform, number)]
+
+
+def _behaviour(platform: Platform, wanted: list[str], start: int) -> dict[str, Any]:
+    day = range(start, start + _DAY_S)
+    follows = [follow for userid in wanted for follow in platform.follows.where("member", userid)]
+    said = [one for userid in wanted for one in WORDS.of(platform).where("member", userid) if one.at in day]
+    new = sum(follow.createtime in day for follow in follows)
+    return {
+        "stat_time": start,
+        "chat_cnt": len({(one.userid, one.who) for one in said if one.by_member}),
+        "message_cnt": sum(one.by_member for one in said),
+        "negative_feedback_cnt": sum(follow.ended_at in day for follow in follows),
+        "new_apply_cnt": new,
+        "new_contact_cnt": new,
+        **_replies(said),
+    }
+
+
+def _replies(said: list[PrivateWords]) -> dict[str, float]:
+    """How many chats that customers began were answered, and in how many minutes; nothing without such chats."""
+    opened: dict[tuple[str, str], int] = {}
+    answered: dict[tuple[str, str], int] = {}
+    for one in said:
+        chat = (one.userid, one.who)
+        if not one.by_member:
+            opened.setdefault(chat, one.at)
+        elif chat in opened:
+            answered.setdefault(chat, one.at - opened[chat])
+    if not opened:
+        return {}
+    minutes = sum(answered.values()) / len(answered) / _MINUTE_S if answered else 0
+    return {"reply_percentage": round(100 * len(answered) / len(opened), 2), "avg_reply_time": round(minutes)}
+
+
+def _figure(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda row: row["data"][name]
+
+
+_ORDERS = {
+    1: _figure("new_chat_cnt"),
+    2: _figure("chat_total"),
+    3: _figure("new_member_cnt"),
+    4: _figure("member_total"),
+}
 
 
 _SPAN = (
@@ -99,7 +187,23 @@ ENDPOINTS = (
     Endpoint(
         "externalcontact/groupchat/statistic",
         by_owner,
-        (*_SPAN, Field("offset", "number"), Field("limit", "number", default=500, low=1, high=1_000)),
+        (
+            *_SPAN,
+            Field("offset", "number"),
+            Field("limit", "number", default=500, low=1, high=1_000),
+            Field("order_by", "number", choices=(0, 1, 2, 3, 4)),
+            Field("order_asc", "number", choices=(0, 1)),
+        ),
     ),
     Endpoint("externalcontact/groupchat/statistic_group_by_day", by_day, _SPAN),
+    Endpoint(
+        "externalcontact/get_user_behavior_data",
+        of_members,
+        (
+            Field("userid", "list", max_items=100),
+            Field("partyid", "list", max_items=100),
+            Field("start_time", "number", required=True),
+            Field("end_time", "number", required=True),
+        ),
+    ),
 )

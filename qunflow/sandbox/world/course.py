@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from qunflow.sandbox.areas import transfer
 from qunflow.sandbox.callbacks import Callbacks
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.records import Counter
@@ -60,6 +61,8 @@ class Course:
                 raise ValueError("the clock never goes back")
             happened = await self._live(to)
             self._platform.set_now(to)
+            transfer.settle(self._platform)
+            await self._callbacks.flush()
             self._platform.storage.commit()
             return happened
 
