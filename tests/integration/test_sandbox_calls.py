@@ -105,6 +105,7 @@ def test_an_unknown_path_is_404(api: Api) -> None:
     assert api.http.get("/").status_code == 404
 
 
+@pytest.mark.covers("gettoken", "refusal")
 @pytest.mark.parametrize(
     ("given", "code"),
     [
@@ -119,6 +120,8 @@ def test_a_wrong_credential_is_refused(api: Api, given: dict[str, str], code: in
     assert api.http.get("/cgi-bin/gettoken", params=given).json()["errcode"] == code
 
 
+@pytest.mark.covers("gettoken", "success")
+@pytest.mark.covers("gettoken", "read_back")
 def test_a_token_is_the_same_until_it_expires_after_7200_s(api: Api) -> None:
     """Asking again changes nothing; on the sandbox clock it dies after two hours and a new one works."""
     first = api.token
@@ -154,6 +157,8 @@ def test_a_body_is_json_whatever_its_content_type(api: Api) -> None:
         assert api.http.post(url, params=token, content=broken).json()["errcode"] == 40058
 
 
+@pytest.mark.covers("externalcontact/groupchat/list", "success")
+@pytest.mark.covers("externalcontact/groupchat/list", "refusal")
 def test_groups_come_in_pages_and_only_with_own_cursors(api: Api) -> None:
     """Two pages hold all groups once; an invented cursor is 50100, a limit of 0 is 40058."""
     first = api.call(f"{EC}/groupchat/list", limit=2)
@@ -168,6 +173,9 @@ def test_groups_come_in_pages_and_only_with_own_cursors(api: Api) -> None:
     assert [row["chat_id"] for row in mine["group_chat_list"]] == [api.chat(1)["chat_id"]]
 
 
+@pytest.mark.covers("externalcontact/groupchat/get", "success")
+@pytest.mark.covers("externalcontact/groupchat/get", "read_back")
+@pytest.mark.covers("externalcontact/groupchat/get", "refusal")
 def test_a_group_shows_who_is_in_it_and_how_they_came(api: Api) -> None:
     """Scene 3 with the code's state for scanning, 1 for being pulled in; names only when asked for."""
     chat = api.chat()["chat_id"]
@@ -192,6 +200,14 @@ def test_a_group_shows_who_is_in_it_and_how_they_came(api: Api) -> None:
     assert api.code(f"{EC}/groupchat/get", chat_id=chat) == 49008
 
 
+@pytest.mark.covers("externalcontact/batch/get_by_user", "success")
+@pytest.mark.covers("externalcontact/batch/get_by_user", "read_back")
+@pytest.mark.covers("externalcontact/batch/get_by_user", "refusal")
+@pytest.mark.covers("externalcontact/get", "read_back")
+@pytest.mark.covers("externalcontact/get", "refusal")
+@pytest.mark.covers("externalcontact/list", "success")
+@pytest.mark.covers("externalcontact/list", "read_back")
+@pytest.mark.covers("externalcontact/get_follow_user_list", "success")
 def test_customers_are_listed_per_member(api: Api) -> None:
     """Pages of batch/get_by_user hold everybody once with channel and time; a stranger is 40096, an ended one 84061."""
     made = [api.friend(state="store-b", name=f"客{place}")["external_userid"] for place in range(3)]
@@ -216,6 +232,7 @@ def test_customers_are_listed_per_member(api: Api) -> None:
     assert api.code(f"{EC}/list", userid="owner_he") == 84061
 
 
+@pytest.mark.covers("externalcontact/groupchat/get_join_way", "read_back")
 def test_a_live_code_fills_groups_in_turn_and_opens_the_next() -> None:
     """Two scanners fill the first group, two the second, the fifth gets a new group named by base and number."""
     for api in api_of(Limits(qr_members=4)):
@@ -235,6 +252,15 @@ def test_a_live_code_fills_groups_in_turn_and_opens_the_next() -> None:
         assert (group["name"], group["owner"]) == ("打卡群10", "owner_he")
 
 
+@pytest.mark.covers("externalcontact/groupchat/add_join_way", "success")
+@pytest.mark.covers("externalcontact/groupchat/add_join_way", "read_back")
+@pytest.mark.covers("externalcontact/groupchat/add_join_way", "refusal")
+@pytest.mark.covers("externalcontact/groupchat/get_join_way", "success")
+@pytest.mark.covers("externalcontact/groupchat/get_join_way", "refusal")
+@pytest.mark.covers("externalcontact/groupchat/update_join_way", "success")
+@pytest.mark.covers("externalcontact/groupchat/update_join_way", "read_back")
+@pytest.mark.covers("externalcontact/groupchat/del_join_way", "success")
+@pytest.mark.covers("externalcontact/groupchat/del_join_way", "read_back")
 def test_join_ways_keep_their_rules(api: Api) -> None:
     """At most five groups, a long remark is cut, an update overwrites everything, a deleted code is gone."""
     chat = api.chat()["chat_id"]
@@ -254,6 +280,10 @@ def test_join_ways_keep_their_rules(api: Api) -> None:
     assert api.code(f"{EC}/groupchat/get_join_way", config_id=answer["config_id"]) == 41044
 
 
+@pytest.mark.covers("externalcontact/add_contact_way", "success")
+@pytest.mark.covers("externalcontact/add_contact_way", "read_back")
+@pytest.mark.covers("externalcontact/add_contact_way", "refusal")
+@pytest.mark.covers("externalcontact/get_contact_way", "success")
 def test_contact_ways_refuse_what_is_documented(api: Api) -> None:
     """Type, scene, users and remark each have their code; a good one comes back whole."""
     way = {"type": 1, "scene": 2, "user": ["helper_xm"], "state": "poster-a"}
@@ -270,6 +300,8 @@ def test_contact_ways_refuse_what_is_documented(api: Api) -> None:
         assert api.code(f"{EC}/add_contact_way", **{**way, **change}) == code
 
 
+@pytest.mark.covers("externalcontact/send_welcome_msg", "success")
+@pytest.mark.covers("externalcontact/send_welcome_msg", "refusal")
 def test_a_welcome_is_sent_once_within_20_s(api: Api) -> None:
     """Unknown and old codes are 41050, a used one 41051, none 41049."""
     code = api.friend()["welcome_code"]
@@ -302,6 +334,9 @@ def test_message_parts_are_measured_in_bytes(api: Api) -> None:
     assert code(attachments=[{"msgtype": "image", "image": {"media_id": "no"}}]) == 40007
 
 
+@pytest.mark.covers("media/upload", "success")
+@pytest.mark.covers("media/upload", "read_back")
+@pytest.mark.covers("media/upload", "refusal")
 def test_files_live_three_days_and_have_a_kind(api: Api) -> None:
     """An image id is no video, and after three days it is nothing."""
 
@@ -330,6 +365,8 @@ def test_files_live_three_days_and_have_a_kind(api: Api) -> None:
     assert code("image", made["media_id"]) == 40007
 
 
+@pytest.mark.covers("message/send", "success")
+@pytest.mark.covers("message/send", "refusal")
 def test_app_messages_tell_who_cannot_be_reached(api: Api) -> None:
     """Partly wrong recipients are errcode 0 with the wrong ones named; nobody at all has its codes."""
     card = {"title": "待办", "description": "一条", "url": "http://127.0.0.1:9/hand/x"}
@@ -359,6 +396,11 @@ def test_a_repeated_app_message_is_not_sent_twice_when_asked(api: Api) -> None:
     assert api.call("message/send", **message)["msgid"] != first["msgid"]
 
 
+@pytest.mark.covers("externalcontact/groupchat/statistic", "success")
+@pytest.mark.covers("externalcontact/groupchat/statistic", "read_back")
+@pytest.mark.covers("externalcontact/groupchat/statistic", "refusal")
+@pytest.mark.covers("externalcontact/groupchat/statistic_group_by_day", "success")
+@pytest.mark.covers("externalcontact/groupchat/statistic_group_by_day", "read_back")
 def test_statistics_are_for_yesterday_and_before(api: Api) -> None:
     """Today is refused; yesterday counts joins and speech per owner and per day."""
     chat, who = api.chat()["chat_id"], api.friend()["external_userid"]
@@ -375,6 +417,10 @@ def test_statistics_are_for_yesterday_and_before(api: Api) -> None:
     assert api.code(f"{EC}/groupchat/statistic", day_begin_time=today) == 40058
 
 
+@pytest.mark.covers("user/list_id", "success")
+@pytest.mark.covers("user/list_id", "read_back")
+@pytest.mark.covers("user/get", "success")
+@pytest.mark.covers("user/get", "refusal")
 def test_members_are_listed(api: Api) -> None:
     """Ids of the staff, one by one or in pages; an unknown one is 60111."""
     first = api.call("user/list_id", limit=4)

@@ -74,6 +74,11 @@ def box() -> Iterator[Box]:
     yield from box_of()
 
 
+@pytest.mark.covers("externalcontact/add_msg_template", "success")
+@pytest.mark.covers("externalcontact/get_groupmsg_task", "success")
+@pytest.mark.covers("externalcontact/get_groupmsg_task", "read_back")
+@pytest.mark.covers("externalcontact/get_groupmsg_send_result", "success")
+@pytest.mark.covers("externalcontact/get_groupmsg_send_result", "read_back")
 def test_a_task_delivers_nothing_before_the_owner_confirms(box: Box) -> None:
     """Task status 0 becomes 2 and the chat's 0 becomes 1 with a time; created is not sent."""
     chat = box.chats()[0]
@@ -87,6 +92,10 @@ def test_a_task_delivers_nothing_before_the_owner_confirms(box: Box) -> None:
     assert box.act("confirm", msgid=msgid, userid="owner_zhou")["served"] == []
 
 
+@pytest.mark.covers("externalcontact/get_groupmsg_task", "refusal")
+@pytest.mark.covers("externalcontact/remind_groupmsg_send", "refusal")
+@pytest.mark.covers("externalcontact/cancel_groupmsg_send", "refusal")
+@pytest.mark.covers("externalcontact/get_groupmsg_send_result", "refusal")
 def test_reports_wait_until_a_task_is_dispatched(box: Box) -> None:
     """41063 within the first two seconds, for every report call; unknown ids are 41047, none 41046."""
     made = box.call(f"{EC}/add_msg_template", chat_type="group", sender="owner_zhou", text={"content": "早"})
@@ -99,6 +108,7 @@ def test_reports_wait_until_a_task_is_dispatched(box: Box) -> None:
     assert box.call(f"{EC}/get_groupmsg_send_result", msgid=made["msgid"], userid="owner_he")["errcode"] == 60111
 
 
+@pytest.mark.covers("externalcontact/add_msg_template", "refusal")
 def test_recipients_out_of_reach_are_named_and_nobody_left_is_41048(box: Box) -> None:
     """Groups of others and people who are no friends come back in fail_list."""
     mine, theirs, _ = box.chats()
@@ -153,6 +163,8 @@ def test_the_usual_quota_is_as_many_as_the_month_has_days(box: Box) -> None:
     assert results == [1] * 31 + [3]
 
 
+@pytest.mark.covers("externalcontact/remind_groupmsg_send", "success")
+@pytest.mark.covers("externalcontact/remind_groupmsg_send", "refusal")
 def test_a_fourth_reminder_within_24_h_is_refused(box: Box) -> None:
     """Three are taken, the fourth is 41094, a day later one is taken again."""
     msgid = box.task(box.chats()[0])["msgid"]
@@ -162,6 +174,9 @@ def test_a_fourth_reminder_within_24_h_is_refused(box: Box) -> None:
     assert box.call(f"{EC}/remind_groupmsg_send", msgid=msgid)["errcode"] == 0
 
 
+@pytest.mark.covers("externalcontact/cancel_groupmsg_send", "success")
+@pytest.mark.covers("externalcontact/cancel_groupmsg_send", "read_back")
+@pytest.mark.covers("externalcontact/cancel_groupmsg_send", "refusal")
 def test_a_cancelled_task_is_never_delivered(box: Box) -> None:
     """Confirming does nothing, reminding and cancelling again are 41093, the report still answers."""
     chat = box.chats()[0]
@@ -173,6 +188,10 @@ def test_a_cancelled_task_is_never_delivered(box: Box) -> None:
     assert box.results(msgid) == {chat: 0}
 
 
+@pytest.mark.covers("externalcontact/add_msg_template", "read_back")
+@pytest.mark.covers("externalcontact/get_groupmsg_list_v2", "success")
+@pytest.mark.covers("externalcontact/get_groupmsg_list_v2", "read_back")
+@pytest.mark.covers("externalcontact/get_groupmsg_list_v2", "refusal")
 def test_tasks_are_listed_newest_first_without_creator(box: Box) -> None:
     """Pages hold each task once; a span over a month is refused; other people's tasks do not exist."""
     made = [box.task(box.chats()[0], text=f"第{place}条")["msgid"] for place in range(3)]
