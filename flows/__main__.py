@@ -6,15 +6,23 @@ Nothing heavy is imported before the command is known.
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from qunflow.errors import QunflowError
+from qunflow.errors import ConfigurationError, QunflowError, disk_problem
 
-app = App(name="./run", help="社群运营流水线 · communities as observable pipelines", help_format="plaintext")
+app = App(
+    name="./run",
+    help="社群运营流水线 · communities as observable pipelines",
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,
+)
+
+SIMULATED_DAYS = range(1, 29)
 
 Workspace = Annotated[Path | None, Parameter(name=["--workspace", "-w"])]
 
@@ -32,6 +40,8 @@ def demo(*, seed: int = 1, days: int = 7, out: Path = Path("demo-season"), lang:
     """
     from flows.commands.demo import demo as live
 
+    if days not in SIMULATED_DAYS:
+        raise ConfigurationError(f"--days {days} cannot be lived", "valid: 1 to 28")
     return live(seed=seed, days=days, out=out, lang=lang)
 
 
@@ -79,14 +89,26 @@ def down() -> int:
 
 def main() -> int:
     """Run a command; our own errors are told in two lines, without a traceback."""
+    # A closed terminal or a `kill` must stop the services that were started as well as Ctrl-C does.
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, _leave)
     try:
         return int(app(result_action="return_value") or 0)
     except QunflowError as error:
         print(f"✖ {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if (told := disk_problem(error)) is None:
+            raise
+        print(f"✖ {told}", file=sys.stderr)
+        return told.exit_code
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print("\n✖ stopped; what was done stays done, run it again for the rest", file=sys.stderr)
         return 130
+
+
+def _leave(*_signal: object) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

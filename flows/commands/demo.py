@@ -38,10 +38,9 @@ def demo(*, seed: int, days: int, out: Path, lang: str) -> int:
     folder = out.resolve()
     season = Season(folder, folder / "run", seed, free_port(), free_port())
     seasons.clear(season.folder)
-    with _services(season, words, console) as prefect_url:
+    with _services(season, words, console) as prefect_url, living.handed_over():
         outcomes = _live(season, days, words, console)
         report = _report(season, days, lang)
-        living.hand_over_to_prefect()
     _show(outcomes, report, prefect_url, words, Console())
     console.print(words.text("demo.took", seconds=round(time.monotonic() - began)))
     return 1 if any(outcome.problem for outcome in outcomes) else 0

@@ -8,6 +8,7 @@ simulated week does.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -76,6 +77,16 @@ def run_stages(day: date, told: Callable[[str], None]) -> list[StageOutcome]:
 
     params = StageParams(day=day.isoformat(), dry_run=False)
     return run_chain(CHAIN, FORMS, params, told=told)
+
+
+@contextmanager
+def handed_over() -> Iterator[None]:
+    """Hand over whatever happens: at exit Prefect would wait for minutes for a server that was stopped."""
+    try:
+        yield
+    finally:
+        if "prefect" in sys.modules:
+            hand_over_to_prefect()
 
 
 def hand_over_to_prefect() -> None:

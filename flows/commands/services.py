@@ -12,8 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,7 +83,12 @@ def start(service: Service, folder: Path) -> Running:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-    (folder / f"{service.name}.pid").write_text(json.dumps({"pid": process.pid, "command": service.command[0]}))
+    try:
+        (folder / f"{service.name}.pid").write_text(json.dumps({"pid": process.pid, "command": service.command[0]}))
+    except BaseException:
+        # Nobody would find it again to stop it.
+        _end_group(process.pid)
+        raise
     return Running(service, process, log)
 
 
@@ -118,13 +125,28 @@ def _is_ready(service: Service, waited: float) -> bool:
 def stop(folder: Path, names: Iterable[str]) -> list[str]:
     """Stop what the pid files name, in that order; returns the names that were still alive."""
     stopped = []
-    for name in names:
-        noted = _noted(folder, name)
-        if noted and _is_ours(noted["pid"], noted["command"]):
-            _end_group(noted["pid"])
-            stopped.append(name)
-        (folder / f"{name}.pid").unlink(missing_ok=True)
+    with _undisturbed():
+        for name in names:
+            noted = _noted(folder, name)
+            if noted and _is_ours(noted["pid"], noted["command"]):
+                _end_group(noted["pid"])
+                stopped.append(name)
+            (folder / f"{name}.pid").unlink(missing_ok=True)
     return stopped
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """An impatient second Ctrl-C must not leave the other half of the services running."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {sign: signal.signal(sign, signal.SIG_IGN) for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
 
 
 def running_names(folder: Path, names: Iterable[str]) -> list[str]:
@@ -134,7 +156,12 @@ def running_names(folder: Path, names: Iterable[str]) -> list[str]:
 
 def _noted(folder: Path, name: str) -> dict[str, Any] | None:
     pid_file = folder / f"{name}.pid"
-    return json.loads(pid_file.read_text()) if pid_file.exists() else None
+    try:
+        noted: dict[str, Any] = json.loads(pid_file.read_text())
+    except (FileNotFoundError, ValueError):
+        # A full disk may leave an empty file; such a process was ended at once.
+        return None
+    return noted
 
 
 def _is_ours(pid: int, command: str) -> bool:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -36,13 +37,38 @@ def run_one(name: str, form: Mapping[str, Any], *, workspace: Path | None, as_js
     if name not in NAMES:
         raise BadInput(f"no flow is called {name!r}", f"valid: {', '.join(NAMES)}")
     folder = workspace_directory(workspace)
+    _open(folder)
     with _prefect(folder) as url:
         living.point_at(folder, url, folder / "prefect")
-        with living.without_heartbeats():
+        with living.handed_over(), living.without_heartbeats(), _told_of_retries():
             result = _run(name, form)
-        living.hand_over_to_prefect()
     print(json.dumps(result, ensure_ascii=False, default=str) if as_json else _table(result))
+    for one in result.get("stages", [result]):
+        for problem in one.get("unread", ()):
+            print(f"! {problem}", file=sys.stderr)
     return 0
+
+
+def _open(folder: Path) -> None:
+    """A mistake in the workspace is told before a server is started for it."""
+    from qunflow import runtime
+
+    os.environ["QUNFLOW_WORKSPACE"] = str(folder)
+    runtime.current()
+
+
+@contextmanager
+def _told_of_retries() -> Iterator[None]:
+    """Nobody should watch half a minute of silence while a step is tried again."""
+    from tasks.step import retries
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("· %(message)s"))
+    retries.addHandler(handler)
+    try:
+        yield
+    finally:
+        retries.removeHandler(handler)
 
 
 @contextmanager
@@ -72,19 +98,31 @@ def _answers(url: str) -> bool:
 
 
 def _run(name: str, form: Mapping[str, Any]) -> dict[str, Any]:
-    from qunflow import runtime
-
-    runtime.current()  # a mistake in the workspace is told before a run is registered
     flow, params = _flow(name)
-    state = flow(params(**form), return_state=True)
+    state = flow(_filled(params, form), return_state=True)
     result = state.result(raise_on_failure=False)
     if isinstance(result, dict):
         return result
-    raise (
-        result
-        if isinstance(result, QunflowError)
-        else BadInput(f"{name}: {state.name}: {result!r}", "read the run's log")
+    if isinstance(result, QunflowError):
+        raise result
+    # What another error says may hold personal data; the run's log is sealed off from this terminal.
+    raise QunflowError(
+        f"{name}: {state.name}: {type(result).__name__}",
+        f"read the run {state.state_details.flow_run_id} in Prefect; if it is no mistake of yours, it is a defect",
     )
+
+
+def _filled(params: Callable[..., Any], form: Mapping[str, Any]) -> Any:
+    from pydantic import ValidationError
+
+    try:
+        return params(**form)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        field = str(wrong["loc"][0])
+        raise BadInput(
+            f"--{field} {form.get(field)!r}: {wrong['msg'].removeprefix('Value error, ')}", "./run stage --help"
+        ) from error
 
 
 def _flow(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -98,4 +136,4 @@ def _flow(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def _table(result: Mapping[str, Any]) -> str:
     stages = result.get("stages", [result])
-    return "\n".join("  ".join(f"{key}={value}" for key, value in stage.items()) for stage in stages)
+    return "\n".join("  ".join(f"{key}={value}" for key, value in stage.items() if key != "unread") for stage in stages)
