@@ -7,6 +7,7 @@ the first one finished.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,6 +20,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 RETRY_DELAYS_S = [1.0, 5.0, 20.0]
+
+# Who starts a flow by hand listens here.
+retries = logging.getLogger("qunflow.retries")
 
 
 def step(name: str, *, timeout_s: float = 600) -> Callable[[Callable[P, R]], Task[P, R]]:
@@ -35,4 +39,7 @@ def step(name: str, *, timeout_s: float = 600) -> Callable[[Callable[P, R]], Tas
 
 def may_help(_task: Any, _run: Any, state: Any) -> bool:
     """Whether the failure is one that another try may cure."""
-    return isinstance(state.data, TransientError)
+    if not isinstance(state.data, TransientError):
+        return False
+    retries.warning("%s: trying again", state.data.problem)
+    return True

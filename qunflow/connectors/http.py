@@ -132,6 +132,7 @@ class Http:
             if not any(isinstance(one, _Redaction) for one in log.filters):
                 log.addFilter(_Redaction())
         self._platform = platform
+        self._host = urlsplit(base_url).netloc.rpartition("@")[2]
         self._client = httpx.AsyncClient(
             base_url=base_url,
             timeout=timeout_s,
@@ -184,7 +185,7 @@ class Http:
             never_left = True
         if never_left:
             return ChannelUnavailable(
-                f"{self._platform} cannot be reached for {path} ({type(cause or error).__name__})",
+                f"{self._platform} cannot be reached at {self._host} for {path} ({type(cause or error).__name__})",
                 "check the network and the platform's address; nothing was sent",
                 retry_after_s=5.0,
             )

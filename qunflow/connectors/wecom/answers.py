@@ -19,6 +19,9 @@ Kind: TypeAlias = Literal["read", "write"]
 Body: TypeAlias = dict[str, Any]
 
 BUSY = -1
+WAIT_A_LITTLE = "wait a few minutes, then run it again: only what is missing is done"
+# Read by whoever still meets the error after every retry.
+TRY_LATER = "check the network and QUNFLOW_WECOM_BASE_URL, then run it again: only what is missing is done"
 _TOKEN_REFUSED = frozenset({40014, 42001})
 _CONCERNS_ALL = _TOKEN_REFUSED | {45009, 45033}
 
@@ -111,7 +114,7 @@ def refusal(code: int, path: str, kind: Kind) -> QunflowError:
     if code in _LATER:
         wait_s, what = _LATER[code]
         error = TokenRefused if code in _TOKEN_REFUSED else RefusedForNow
-        return error(f"WeCom refused {path} for now: {what} (code {code})", "it is tried again", wait_s, code)
+        return error(f"WeCom refused {path} for now: {what} (code {code})", WAIT_A_LITTLE, wait_s, code)
     if code in _SETTINGS:
         return ConfigurationError(f"WeCom refused {path} because of the settings (code {code})", _SETTINGS[code])
     return ChannelRefused(f"WeCom refused {path} (code {code})", _HINTS.get(code, "look the code up at WeCom"), code)
@@ -124,7 +127,7 @@ def _broken(answer: Answer, path: str, kind: Kind) -> ChannelUnavailable:
 def _unclear(kind: Kind, problem: str, wait_s: float) -> ChannelUnavailable:
     if kind == "write":
         return AnswerLost(problem, "what may have happened is asked for later", wait_s)
-    return ChannelUnavailable(problem, "it is tried again", wait_s)
+    return ChannelUnavailable(problem, TRY_LATER, wait_s)
 
 
 def _object(answer: Answer) -> Body | None:

@@ -19,7 +19,7 @@ import httpx
 
 from qunflow.connectors.http import AnswerLost, LoopThread, allowed_address
 from qunflow.connectors.wecom import limits
-from qunflow.connectors.wecom.answers import Body, Kind
+from qunflow.connectors.wecom.answers import TRY_LATER, Body, Kind
 from qunflow.connectors.wecom.session import Session, listed
 from qunflow.errors import BadInput, ChannelRefused, ChannelUnavailable
 
@@ -276,7 +276,7 @@ class WeCom:
 
         found = self._thread.run(gather())
         if not all(isinstance(one, dict) for one in found):
-            raise ChannelUnavailable(f"WeCom gave a broken list in {path}", "it is tried again", 5.0)
+            raise ChannelUnavailable(f"WeCom gave a broken list in {path}", TRY_LATER, 5.0)
         return found
 
 
@@ -297,7 +297,7 @@ def _needed(body: Body, key: str, path: str) -> str:
 def _part(body: Body, key: str, path: str) -> Body:
     value = body.get(key)
     if not isinstance(value, dict):
-        raise ChannelUnavailable(f"WeCom gave no {key} in its answer to {path}", "it is tried again", 5.0)
+        raise ChannelUnavailable(f"WeCom gave no {key} in its answer to {path}", TRY_LATER, 5.0)
     return value
 
 
@@ -310,7 +310,7 @@ def _mass_task(one: Body, path: str) -> MassTask:
     created = _instant(one.get("create_time"))
     text = one.get("text")
     if created is None or not isinstance(one.get("msgid"), str):
-        raise ChannelUnavailable(f"WeCom gave a mass task without id or time in {path}", "it is tried again", 5.0)
+        raise ChannelUnavailable(f"WeCom gave a mass task without id or time in {path}", TRY_LATER, 5.0)
     content = str(text.get("content") or "") if isinstance(text, dict) else ""
     attachments = tuple(part for part in listed(one, "attachments", path) if isinstance(part, dict))
     return MassTask(one["msgid"], created, content, attachments, str(one.get("creator") or ""))

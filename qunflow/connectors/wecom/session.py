@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from qunflow.connectors.http import Answer, Http
-from qunflow.connectors.wecom.answers import Body, Kind, TokenRefused, body_of
+from qunflow.connectors.wecom.answers import TRY_LATER, Body, Kind, TokenRefused, body_of
 from qunflow.errors import ChannelUnavailable
 
 # WeCom answers 45033 to too many parallel calls of one interface, without publishing the number.
@@ -91,7 +91,7 @@ class Session:
             if cursor in seen:
                 break
             seen.add(cursor)
-        raise ChannelUnavailable(f"WeCom's pages of {path} do not end", "it is tried again", 5.0)
+        raise ChannelUnavailable(f"WeCom's pages of {path} do not end", TRY_LATER, 5.0)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -117,7 +117,7 @@ class Session:
             return await self._http.send(method, f"/cgi-bin/{path}", **parts)
         except ChannelUnavailable as error:
             if kind == "read":
-                raise ChannelUnavailable(error.problem, "it is tried again", error.retry_after_s) from None
+                raise ChannelUnavailable(error.problem, TRY_LATER, error.retry_after_s) from None
             raise
 
     async def _valid_token(self, refused: str = "") -> str:
@@ -133,7 +133,7 @@ class Session:
         body = body_of(answer, "gettoken", "read")
         token, lifetime_s = body.get("access_token"), body.get("expires_in")
         if not isinstance(token, str) or not token or not isinstance(lifetime_s, int):
-            raise ChannelUnavailable("WeCom gave no access token", "it is tried again", 5.0)
+            raise ChannelUnavailable("WeCom gave no access token", TRY_LATER, 5.0)
         self._token = token
         self._valid_until = now + max(lifetime_s - _RENEW_EARLY_S, lifetime_s / 2)
 
@@ -142,5 +142,5 @@ def listed(body: Body, key: str, path: str) -> list[Any]:
     """A list of an answer; absent or null is empty. Raises: ChannelUnavailable when it is something else."""
     value = body.get(key) or []
     if not isinstance(value, list):
-        raise ChannelUnavailable(f"WeCom gave no list {key!r} in {path}", "it is tried again", 5.0)
+        raise ChannelUnavailable(f"WeCom gave no list {key!r} in {path}", TRY_LATER, 5.0)
     return value
