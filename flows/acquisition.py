@@ -47,6 +47,6 @@ def acquisition(params: AcquisitionParams) -> dict[str, Any]:
         run.rows_in, run.rows_out = found.rows, kept.new + contacts.added + contacts.deleted + roster.changed
         run.notes |= {"new_leads": kept.new, "quarantined": len(found.refused), "without_room": placing.without_room}
         run.notes |= {"welcomed": welcomed + len(late.persons), "invited": len(invited.persons)}
-        run.notes |= {"live_codes": codes, "figures_changed": changed}
+        run.notes |= {"live_codes": codes, "figures_changed": changed} | bringing_in.unread_groups(roster)
         bringing_in.require_whole(found, late, invited)
         return run.summary()

@@ -171,6 +171,16 @@ def keep_figures(run: StageRun, found: RosterNews, placing: Placing) -> int:
     return changed
 
 
+def unread_groups(found: RosterNews) -> dict[str, list[str]]:
+    """Which groups the platform refused, for the run's summary; they stop nobody else."""
+    unread = [
+        f"group {one.group_key}: {one.problem}; check its chat_id in qunflow.yaml, or set closed_on if it is gone"
+        for one in found.groups
+        if one.problem
+    ]
+    return {"unread": unread} if unread else {}
+
+
 def require_whole(found: Intake, *said: Said) -> None:
     """
     Say which files could not be read and which words not be found, after everything else was done.

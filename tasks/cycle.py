@@ -10,15 +10,15 @@ from typing import Any
 
 from prefect import State
 
-from qunflow.errors import ConfigurationError, QunflowError
+from qunflow.errors import BadInput, ConfigurationError, QunflowError
 from qunflow.language import Catalogue
 from qunflow.runtime.stage import StageOutcome
 from qunflow.settings.params import StageParams
 
 StageFlow = Callable[..., Any]
 
-# Figures of people need the roster of the day; every other stage can do its work without the one before. Broken copy
-# is told after the roster has been read, so it stops nobody else.
+# Figures of people need the roster of the day; every other stage can do its work without the one before. Broken copy,
+# and files that cannot be read, are told after the rosters were read, so they stop nobody else.
 NEEDS: Mapping[str, tuple[str, ...]] = {"retention": ("acquisition",)}
 
 
@@ -47,7 +47,7 @@ def run_stage(stage: str, flow: StageFlow, form: type[StageParams], params: Stag
     flow_run = str(state.state_details.flow_run_id or "")
     if isinstance(result, dict):
         return StageOutcome(stage, seconds, result, flow_run_id=flow_run)
-    blocks = not isinstance(result, ConfigurationError)
+    blocks = not isinstance(result, (ConfigurationError, BadInput))
     return StageOutcome(stage, seconds, {}, _in_words(result, state.name), blocks=blocks, flow_run_id=flow_run)
 
 

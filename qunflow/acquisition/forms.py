@@ -149,7 +149,9 @@ def _json_rows(text: str, file_name: str) -> list[dict[str, object]]:
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
-        raise BadInput(f"{file_name}:{error.lineno}:{error.colno}: {error.msg}", "export the form again") from error
+        raise BadInput(
+            f"{file_name}:{error.lineno}:{error.colno}: {error.msg.removesuffix(' at')}", "export the form again"
+        ) from error
     rows = found.get("entries", found.get("data")) if isinstance(found, dict) else found
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadInput(f"{file_name} is not a list of rows", 'write [{…}, …] or {"entries": [{…}, …]}')
