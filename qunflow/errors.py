@@ -19,6 +19,7 @@ Each error names the thing it concerns and the next step for the person who read
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 
@@ -126,3 +127,21 @@ class OutOfBounds(PermanentError):
     """A send outside its bounds: quiet hours, quota, kill switch, or a clock in the future."""
 
     exit_code = 7
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def disk_problem(error: OSError) -> PermanentError | None:
+    """What a failed write means to the person who reads it; ``None`` when the disk is not to blame."""
+    where = error.filename or "a file of the workspace"
+    if error.errno in _FULL:
+        return PermanentError(
+            f"{where} could not be written: {error.strerror}", "free some space on that disk, then run it again"
+        )
+    if error.errno in _FORBIDDEN:
+        return PermanentError(
+            f"{where} may not be read or written: {error.strerror}", "give this user the right to it, then run it again"
+        )
+    return None

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from cyclopts import App, CycloptsError
 
-from qunflow.errors import ConfigurationError, QunflowError
+from qunflow.errors import ConfigurationError, QunflowError, disk_problem
 from qunflow.language import LANGUAGES, catalogue
 from qunflow.settings.words import did_you_mean
 
@@ -65,6 +65,11 @@ def main(tokens: Sequence[str] | None = None) -> None:
         # The reader of a pipe left; Python would complain again while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        if (told := disk_problem(error)) is None:
+            raise
+        print(f"qunflow: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)
     sys.exit(result if isinstance(result, int) else 0)
 
 

@@ -14,6 +14,7 @@ from qunflow.report.titles import slot_titles
 from qunflow.settings.workspace import Community, Workspace
 from qunflow.store.engine import Store
 from qunflow.store.figures import Figure
+from qunflow.store.files import write_durably
 
 
 class Source(Protocol):
@@ -48,6 +49,7 @@ def write_report(
 
     Raises:
         ConfigurationError: no such community, or a playbook that cannot be read.
+        PermanentError: the disk is full or the folder may not be written; an earlier report stays.
     """
     made_at = source.clock.now()
     shown = _shown(source, community, day, days)
@@ -56,10 +58,7 @@ def write_report(
             gather(conn, source.workspace.brand, one, when, made_at, slot_titles(source.directory, one))
             for one, when in shown
         ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(f".{path.name}.tmp")
-    waiting.write_text(render_html(data, catalogue(lang), lang=lang), encoding="utf-8")
-    waiting.replace(path)
+    write_durably(path, render_html(data, catalogue(lang), lang=lang).encode())
     return path
 
 

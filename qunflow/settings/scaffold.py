@@ -77,7 +77,8 @@ def _write(directory: Path, text: str, variables: Mapping[str, str], token_bytes
         _write_new(directory / FILE_NAME, text)
     except OSError as error:
         raise ConfigurationError(
-            f"{error.filename or directory} cannot be written ({error.strerror})", "choose a directory you may write to"
+            f"{error.filename or directory} cannot be written ({error.strerror})",
+            "free some space on that disk, or choose a directory you may write to",
         ) from error
     return directory
 
@@ -88,8 +89,13 @@ def _write_new(path: Path, text: str, mode: int = 0o644) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         return
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        # An empty one would be taken for one that was there before.
+        path.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _env_text(variables: Mapping[str, str], token_bytes: Callable[[int], bytes]) -> str:
