@@ -141,6 +141,7 @@ class _Exam:
     def database(self, environment: Environment) -> Diagnosis:
         from qunflow.store.engine import Store
         from qunflow.store.migrate import version_of
+        from qunflow.store.vault import require_key
 
         url = environment.database_url
         if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
@@ -149,6 +150,9 @@ class _Exam:
             store = Store.open(url)
             try:
                 version = version_of(store)
+                if version.is_current and environment.master_key:
+                    # Opening the vault tells whether the key is the one the database was sealed with.
+                    require_key(store, environment.master_key_bytes())
             finally:
                 store.close()
         except QunflowError as error:

@@ -7,12 +7,14 @@ One process and loopback by default; put a reverse proxy with https in front of 
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from qunflow.cli.options import WorkspaceOption
+from qunflow.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from qunflow.runtime import Runtime
@@ -31,6 +33,7 @@ def web(*, workspace: WorkspaceOption = None, port: PortOption = 8790, host: Hos
 
     runtime = open_runtime(workspace)
     try:
+        _require_free(host, port)
         _log_as_json()
         app = create_app(web_ports(runtime))
         # Uvicorn's access log would write codes and tokens; the guard writes routes instead.
@@ -38,6 +41,20 @@ def web(*, workspace: WorkspaceOption = None, port: PortOption = 8790, host: Hos
     finally:
         runtime.close()
     return 0
+
+
+def _require_free(host: str, port: int) -> None:
+    """Uvicorn would tell a taken port in its log only."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, OverflowError) as error:
+        raise ConfigurationError(
+            f"{host}:{port} cannot be used: {getattr(error, 'strerror', None) or error}",
+            "give another --port (QUNFLOW_WEB_URL names the same), or stop what listens there",
+        ) from error
 
 
 def web_ports(runtime: Runtime) -> WebPorts:

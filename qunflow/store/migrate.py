@@ -84,7 +84,7 @@ def require_current(store: Store) -> None:
     found = f"has version {version.found}" if version.found else "is empty"
     raise SchemaMismatch(
         f"the database {store.address} {found}; this Qunflow expects version {version.expected}",
-        "run `qunflow db upgrade` (make a backup first)",
+        "make a backup, then run `qunflow db upgrade`" if version.found else "run `qunflow db upgrade`",
     )
 
 

@@ -223,13 +223,27 @@ def _new_numbers(conn: Connection, count: int, at: datetime) -> list[int]:
     return [row.person_id for row in made]
 
 
+def require_key(store: Store, master_key: bytes) -> None:
+    """
+    Look whether a database was sealed with this key; one that holds nobody yet fits every key. Nothing is written.
+
+    Raises:
+        ConfigurationError: when it was sealed with another key.
+    """
+    _is_claimed(store, derive_keys(master_key, os.urandom).key_id)
+
+
 def _claim_store(store: Store, key_id: str) -> None:
+    if not _is_claimed(store, key_id):
+        store.write(lambda conn: insert_ignore(conn, vault_keys, [{"key_id": key_id}]))
+
+
+def _is_claimed(store: Store, key_id: str) -> bool:
     with store.reading() as conn:
         found = set(conn.execute(select(vault_keys.c.key_id)).scalars())
-    if not found:
-        store.write(lambda conn: insert_ignore(conn, vault_keys, [{"key_id": key_id}]))
-    elif key_id not in found:
+    if found and key_id not in found:
         raise ConfigurationError(
             f"QUNFLOW_MASTER_KEY is not the key that the database {store.address} was sealed with",
             "use the key from the .env file that belongs to this database; without it nobody in it can be found",
         )
+    return bool(found)
