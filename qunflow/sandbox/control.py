@@ -14,6 +14,8 @@ from typing import Any
 from qunflow.sandbox.acts import ACTS
 from qunflow.sandbox.clients import CannotAct
 from qunflow.sandbox.faults import FaultPlan, fault_of
+from qunflow.sandbox.outside import is_loopback
+from qunflow.sandbox.page.pages import OperatorPage
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.wire import Answer, plain
 from qunflow.sandbox.world import exports
@@ -34,6 +36,7 @@ class Control:
         self._course = course
         self._faults = faults
         self._reads: dict[str, Callable[[Query], Answer]] = {
+            **OperatorPage(community, course).reads,
             "clock": lambda query: self._now(),
             "log": self._log,
             "faults": lambda query: plain({"plan": self._faults.shown()}),
@@ -99,6 +102,12 @@ class Control:
         result = await ACTS[body["act"]](self._community, body)
         await self._course.flush()
         return plain({"done": body["act"], **result})
+
+
+def is_from_here(headers: Mapping[str, str]) -> bool:
+    """Whether a request names this machine: no page of the web may drive the sandbox through somebody's browser."""
+    origin = headers.get("origin", "")
+    return is_loopback(f"//{headers.get('host', '')}") and (not origin or is_loopback(origin))
 
 
 def _instant(text: str) -> int:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from qunflow.sandbox.areas import TABLE
 from qunflow.sandbox.callbacks import Callbacks
-from qunflow.sandbox.control import Control
+from qunflow.sandbox.control import Control, is_from_here
 from qunflow.sandbox.desk import Desk, Request
 from qunflow.sandbox.faults import Fault, FaultPlan
 from qunflow.sandbox.limits import Gate
@@ -84,7 +84,11 @@ class Sandbox:
     async def _serve(self, scope: Scope, content: bytes, send: Send) -> None:
         path = scope["path"]
         query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
-        if path.startswith("/_sandbox/"):
+        if path.startswith("/_sandbox/") and not is_from_here(
+            {n: _header(scope, n.encode()) for n in ("host", "origin")}
+        ):
+            await _reply(send, Answer(b"loopback only", 403, {"Content-Type": "text/plain"}))
+        elif path.startswith("/_sandbox/"):
             await _reply(send, await self._control.answer(scope["method"], path[len("/_sandbox/") :], query, content))
         elif path.startswith("/cgi-bin/") and path[len("/cgi-bin/") :] in TABLE:
             kind = _header(scope, b"content-type")

@@ -74,6 +74,17 @@ class Storage:
         query = f"SELECT at, kind, person, chat, amount FROM events WHERE at >= ? AND at < ?{some} ORDER BY at, seq"  # noqa: S608
         return self._db.execute(query, (since, until, *kinds)).fetchall()
 
+    def chat_events(self, chat: str, since: int, limit: int) -> list[tuple[int, str, str]]:
+        """The newest events of one group since an instant, oldest first: at, kind, external_userid."""
+        self._write()
+        query = "SELECT at, kind, person FROM events WHERE at >= ? AND chat = ? ORDER BY at DESC, seq DESC LIMIT ?"
+        return self._db.execute(query, (since, chat, limit)).fetchall()[::-1]
+
+    def newest_log(self, limit: int, part: str = "") -> list[str]:
+        """The newest accepted effects whose path contains a text, newest first, as JSON texts."""
+        query = "SELECT line FROM log WHERE instr(json_extract(line, '$.path'), ?) > 0 ORDER BY seq DESC LIMIT ?"
+        return [line for (line,) in self._db.execute(query, (part, limit))]
+
     def commit(self) -> None:
         """Make everything noted so far durable."""
         self._write()
