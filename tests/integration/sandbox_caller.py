@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from struct import pack
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -21,7 +22,8 @@ EC = "externalcontact"
 CORP, SECRET = "wwtest", "secret"
 TOKEN, AES_KEY = "QDG6eK", "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
 HELPER, OWNER, OTHER = "helper_xm", "owner_zhou", "owner_he"
-PICTURE = b"\x89PNG\r\n\r\n--a picture of oranges--"
+PICTURE = b"\x89PNG\r\n\x1a\n" + pack(">I4sII", 13, b"IHDR", 640, 480) + b"--oranges--"
+FILM = pack(">I4s4s", 24, b"ftyp", b"mp42") + b"--oranges rolling--"
 DOCUMENTED = Limits()
 ON_ITS_OWN = "/_sandbox"
 

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from qunflow.sandbox import tokens
 from qunflow.sandbox.areas import (
+    acquisition_links,
+    albums,
     app_messages,
     contact_ways,
     contacts,
     group_welcome,
     groups,
+    ids_of_others,
     join_ways,
     mass,
     media,
     members,
+    robots,
+    sensitive_words,
     statistics,
     tags,
+    transfer,
     welcome,
 )
 from qunflow.sandbox.routing import Endpoint
@@ -33,10 +39,16 @@ _AREAS = (
     join_ways,
     welcome,
     group_welcome,
+    albums,
     mass,
     app_messages,
     media,
     statistics,
+    acquisition_links,
+    sensitive_words,
+    transfer,
+    robots,
+    ids_of_others,
 )
 
 TABLE: dict[str, Endpoint] = {endpoint.path: endpoint for area in _AREAS for endpoint in area.ENDPOINTS}
