@@ -134,18 +134,21 @@ def history(store: Store, tmp_path: Path) -> History:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only ./run soak runs, and what needs Node where there is none."""
+    """Leave out what only ./run soak runs, and what needs Node or Chromium where there is none."""
     absent = [] if os.environ.get("QUNFLOW_SOAK") == "1" else ["soak_only"]
     absent += [] if shutil.which("node") else ["needs_node"]
+    absent += [] if shutil.which("chromium") else ["needs_chromium"]
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say aloud that a part did not run: nobody may take a machine without Node for a proof."""
+    """Say aloud that a part did not run: nobody may take a machine without Node or Chromium for a proof."""
     if not shutil.which("node"):
         terminalreporter.write_sep("=", "the Node clients of tests/conformance did not run: no `node` on this machine")
+    if not shutil.which("chromium"):
+        terminalreporter.write_sep("=", "the pages of tests/browser did not run: no `chromium` on this machine")
 
 
 @pytest.hookimpl(wrapper=True)
