@@ -81,12 +81,13 @@ def test_albums_add_product_album_refuses(sandbox: Caller, change: dict[str, Any
 
 def test_albums_add_product_album_refuses_pictures_of_other_pools_and_too_many(sandbox: Caller) -> None:
     """A picture for messages or for moments is none for albums; ten are too many; one lives three days."""
-    for media_id in (
-        sandbox.upload(type="image"),
-        sandbox.upload("upload_attachment", media_type="image", attachment_type=1),
-    ):
+    others = {
+        sandbox.upload(type="image"): 40007,
+        sandbox.upload("upload_attachment", media_type="image", attachment_type=1): 41072,
+    }
+    for media_id, code in others.items():
         attachment = {"type": "image", "image": {"media_id": media_id}}
-        assert sandbox.code("add_product_album", **product(sandbox, attachments=[attachment])) == 40007
+        assert sandbox.code("add_product_album", **product(sandbox, attachments=[attachment])) == code
     one = picture(sandbox)
     assert sandbox.code("add_product_album", **product(sandbox, attachments=[one] * 10)) == 41064
     assert sandbox.code("add_product_album", **product(sandbox, attachments=[one] * 9)) == 0

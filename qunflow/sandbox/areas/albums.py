@@ -18,7 +18,6 @@ from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.routing import Call, Effect, Endpoint, Result, page
 from qunflow.sandbox.wire import Refusal
 
-_PICTURE = "album/image"
 _CHANGEABLE = ("description", "price", "product_sn", "attachments")
 
 
@@ -74,7 +73,7 @@ def _check(platform: Platform, given: dict[str, Any]) -> None:
         image = attachment.get("image") if isinstance(attachment, dict) and attachment.get("type") == "image" else None
         if not isinstance(image, dict):
             raise Refusal(41065)
-        parts.require_media(platform, str(image.get("media_id", "")), _PICTURE)
+        parts.require_attachment(platform, str(image.get("media_id", "")), "album", "image")
 
 
 def _album(call: Call) -> Album:

@@ -59,6 +59,19 @@ def require_media(platform: Platform, media_id: str, kind: str) -> None:
         raise Refusal(40007)
 
 
+def require_attachment(platform: Platform, media_id: str, pool: str, kind: str) -> None:
+    """
+    Let only a living file of an attachment pool pass, ``moments`` or ``album``.
+
+    Raises:
+        Refusal: 41072 for one of another attachment pool, 40007 for anything else.
+    """
+    media = platform.media.get(media_id)
+    if media is not None and media.kind.endswith(f"/{kind}") and not media.kind.startswith(f"{pool}/"):
+        raise Refusal(41072)
+    require_media(platform, media_id, f"{pool}/{kind}")
+
+
 def _check_attachment(platform: Platform, attachment: Any) -> None:
     kind = attachment.get("msgtype") if isinstance(attachment, dict) else None
     if kind not in _KINDS or not isinstance(attachment.get(kind), dict):
