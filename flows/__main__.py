@@ -23,6 +23,7 @@ app = App(
 )
 
 SIMULATED_DAYS = range(1, 29)
+AGAIN_S = 0.05
 
 Workspace = Annotated[Path | None, Parameter(name=["--workspace", "-w"])]
 
@@ -89,9 +90,7 @@ def down() -> int:
 
 def main() -> int:
     """Run a command; our own errors are told in two lines, without a traceback."""
-    # A closed terminal or a `kill` must stop the services that were started as well as Ctrl-C does.
-    for sign in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, _leave)
+    _leave_on_signals()
     try:
         return int(app(result_action="return_value") or 0)
     except QunflowError as error:
@@ -107,8 +106,24 @@ def main() -> int:
         return 130
 
 
+def _leave_on_signals() -> None:
+    """A closed terminal or a ``kill`` stops the services that were started just as Ctrl-C does."""
+    for sign in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+        if signal.getsignal(sign) is not signal.SIG_IGN:  # as nohup wishes
+            signal.signal(sign, _leave)
+    sys.unraisablehook = _leave_after_all
+
+
 def _leave(*_signal: object) -> None:
     raise KeyboardInterrupt
+
+
+def _leave_after_all(lost: sys.UnraisableHookArgs) -> None:
+    # Python drops an interrupt that arrives inside a finaliser: a moment later it arrives again.
+    if lost.exc_type is KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 if __name__ == "__main__":
