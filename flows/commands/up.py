@@ -50,10 +50,11 @@ def up(workspace: Path | None) -> int:
     except BaseException:
         stop(RUN, NAMES)
         raise
-    web = load_environment(folder).web_url
-    console.print(
-        words.text("up.ready", prefect=PREFECT_URL, web=web, folder=folder, logs=RUN / "logs"), soft_wrap=True
-    )
+    environment = load_environment(folder)
+    told = {"prefect": PREFECT_URL, "web": environment.web_url, "folder": folder, "logs": RUN / "logs"}
+    console.print(words.text("up.ready", **told), soft_wrap=True)
+    if _is_loopback(environment.wecom_base_url):
+        console.print(words.text("up.play", page=f"{environment.wecom_base_url}/_sandbox/"), soft_wrap=True)
     return 0
 
 
