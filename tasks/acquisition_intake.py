@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,7 @@ from qunflow.acquisition.forms import FormMap, exported_entries, pushed_entry
 from qunflow.acquisition.intake import Intake, Kept, LeadFile, Placing
 from qunflow.acquisition.leads import Entry, Lead, Refusal, RefusedRow, sort_entries
 from qunflow.acquisition.placement import Room, placed
+from qunflow.clock import local_day
 from qunflow.errors import BadInput
 from qunflow.runtime import Runtime, current
 from qunflow.settings.workspace import Community, Workspace
@@ -243,15 +245,34 @@ def place_waiting(conn: Connection, community: Community, day: date) -> Placing:
     """
     Give every lead that has no group one with room, and those already in a group that one.
 
-    Run it after the rosters were read: only they say how full a group is.
+    Run it after the rosters were read: only they say how full a group is. A seat that was given stays taken until the
+    lead came or is no longer invited; without that every run would give the same seats again.
     """
+    stays = members.memberships_of(conn, community.key)
+    inside = {one.person_id: one.group_id for one in stays if not one.left_at}
+    invited = _still_invited(conn, community, day, came={one.person_id for one in stays})
     waiting = leads.leads_of(conn, community.key, unplaced=True)
-    inside = {one.person_id: one.group_id for one in members.memberships_of(conn, community.key) if not one.left_at}
     chosen = {lead.lead_id: inside[lead.person_id] for lead in waiting if lead.person_id in inside}
-    outside = [lead for lead in waiting if lead.lead_id not in chosen]
-    seats = placed(len(outside), rooms_of(conn, community, day), community.acquisition.rotate_at)
-    chosen |= {lead.lead_id: seat for lead, seat in zip(outside, seats, strict=True) if seat is not None}
-    return Placing(leads.place(conn, chosen), len(waiting) - len(chosen))
+    outside = [lead for lead in waiting if lead.lead_id not in chosen and _is_fresh(lead, community, day)]
+    taken = Counter(lead.placed_group_id for lead in invited)
+    rooms = [replace(one, members=one.members + taken[one.group_id]) for one in rooms_of(conn, community, day)]
+    seats = placed(len(outside), rooms, community.acquisition.rotate_at)
+    given = {lead.lead_id: seat for lead, seat in zip(outside, seats, strict=True) if seat is not None}
+    return Placing(leads.place(conn, chosen | given), len(outside) - len(given))
+
+
+def _still_invited(conn: Connection, community: Community, day: date, came: Collection[int]) -> list[leads.LeadRow]:
+    """Leads with a seat who never came and may yet."""
+    known = leads.leads_of(conn, community.key)
+    with_seat = [lead for lead in known if lead.placed_group_id is not None and lead.duplicate_of is None]
+    return [lead for lead in with_seat if lead.person_id not in came and _is_fresh(lead, community, day)]
+
+
+def _is_fresh(lead: leads.LeadRow, community: Community, day: date) -> bool:
+    """Whether invitations to a lead are not all over on a local day."""
+    rules = community.acquisition
+    for_days = rules.reinvite_interval_days * (rules.reinvite_limit + 1)
+    return local_day(lead.submitted_at, community.zone_info) + timedelta(days=for_days) >= day
 
 
 def rooms_of(conn: Connection, community: Community, day: date) -> list[Room]:

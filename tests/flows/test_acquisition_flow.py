@@ -420,3 +420,28 @@ def test_a_lasting_failure_is_reported(
         run = runs.of_day(conn, KEY, DAY)[-1]
     assert (run.state, "get_by_user" in run.problem) == ("failed", True)
     assert count(house.runtime, "targets") == {"targets": 0}
+
+
+def test_a_seat_is_given_once(house: Any) -> None:
+    """When there are more leads than seats, a second run gives no seat again that the first one gave."""
+    drop_leads(house)
+    here = house.runtime
+    fullest = max(len(here.wecom.group(one["chat_id"])["member_list"]) for one in house.ask("world")["groups"])
+    community = here.workspace.communities[0]
+    rules = community.acquisition.model_copy(update={"rotate_at": fullest + 1})
+    small = here.workspace.model_copy(update={"communities": (community.model_copy(update={"acquisition": rules}),)})
+
+    with runtime.using(replace(here, workspace=small)):
+        first = acquisition(LIVE)
+        seats = given_seats(here)
+        again = acquisition(LIVE)
+
+    assert first["without_room"] == again["without_room"] > 0
+    assert given_seats(here) == seats
+    assert None in seats
+    assert len(set(seats)) > 1
+
+
+def given_seats(here: Runtime) -> list[int | None]:
+    with here.store.reading() as conn:
+        return list(conn.execute(select(tables.leads.c.placed_group_id).order_by(tables.leads.c.lead_id)).scalars())
