@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from qunflow.sandbox import clients, console, meeting, publishing, tokens
+from qunflow.sandbox import clients, console, labelling, meeting, publishing, tokens
 from qunflow.sandbox.world import arrivals, talk
 from qunflow.sandbox.world.community import Community
 
@@ -117,6 +117,7 @@ ACTS: Mapping[str, Act] = {
     "dismiss": _dismiss,
     "expire_token": _expire_token,
     "revoke_token": _revoke_token,
+    **labelling.ACTS,
     **meeting.ACTS,
     **publishing.ACTS,
     **console.ACTS,

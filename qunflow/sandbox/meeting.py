@@ -79,7 +79,9 @@ def _usable(platform: Platform, config_id: str, who: str) -> ContactWay:
 def _led_to(platform: Platform, way: ContactWay, who: str) -> str:
     """The member a code leads to; an exclusive one leads all people of one company to the same."""
     company = platform.customers[who].company.get("corp_name", "") if way.fields["is_exclusive"] else ""
-    members = contact_ways.members_of(platform, way.fields)
+    members = [userid for userid in contact_ways.members_of(platform, way.fields) if userid in platform.staff]
+    if not members:
+        raise CannotAct("nobody behind the code is left")
     return platform.dice.pick(members, "contact way", way.config_id, company or who)
 
 

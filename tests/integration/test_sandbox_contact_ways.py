@@ -280,3 +280,12 @@ def test_contact_ways_close_temp_chat_succeeds_once_while_the_session_lasts(sand
     assert sandbox.code("close_temp_chat", userid=HELPER, external_userid=late["external_userid"]) == 40058
     assert sandbox.code("close_temp_chat", userid=OWNER, external_userid=late["external_userid"]) == 84061
     assert sandbox.code("close_temp_chat", userid=HELPER) == 41035
+
+
+def test_contact_ways_lead_past_members_who_left(sandbox: Caller) -> None:
+    """Who left the corp gets nobody any more; when nobody is left the code leads nowhere."""
+    config = make(sandbox, **SEVERAL)
+    sandbox.act("resign", userid=HELPER)
+    assert {sandbox.act("scan_contact_way", config_id=config)["userid"] for _ in range(6)} == {OWNER}
+    sandbox.act("resign", userid=OWNER)
+    assert sandbox.try_act("scan_contact_way", config_id=config).status_code == 400

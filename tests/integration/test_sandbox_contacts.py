@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from qunflow.sandbox.options import Limits
+from qunflow.sandbox.options import App, Limits
 from tests.integration.sandbox_caller import HELPER, OWNER, Caller, calling
 
 
@@ -143,6 +143,7 @@ def test_contacts_batch_get_by_user_cuts_the_limit_and_refuses_too_many_members(
 
 @pytest.mark.covers("externalcontact/remark", "success")
 @pytest.mark.covers("externalcontact/remark", "read_back")
+@pytest.mark.covers("externalcontact/get", "read_back")
 def test_contacts_remark_succeeds_and_reads_back_under_other_names(sandbox: Caller) -> None:
     """What is written as remark_company is read as remark_corp_name; what is left out stays."""
     who = sandbox.friend()
@@ -216,3 +217,22 @@ def test_contacts_contact_list_refuses_too_large_a_page_and_alien_cursors(sandbo
     assert (len(first["info_list"]), len(rest["info_list"]), rest["next_cursor"]) == (2, 1, "")
     assert sandbox.code("contact_list", limit=1_001) == 40058
     assert sandbox.code("contact_list", cursor="zzz") == 50100
+
+
+def test_contacts_are_shown_to_a_restricted_app_only_as_far_as_it_sees() -> None:
+    """Its own members, their customers, people of their groups; of a shared customer only its own follower."""
+    with calling(apps=(App(1_000_003, "other", sees=(OWNER,)),)) as sandbox:
+        shared, hidden = sandbox.friend(), sandbox.friend()
+        sandbox.act("add_contact", external_userid=shared, userid=OWNER)
+        for place in (0, 1):
+            guest = sandbox.act("add_customer")["external_userid"]
+            sandbox.act("pull_in", chat_id=sandbox.chat(place), external_userid=guest)
+        other = Caller(str(sandbox.http.base_url), "other")
+        assert other.ask("get_follow_user_list")["follow_user"] == [OWNER]
+        assert [f["userid"] for f in other.ask("get", external_userid=shared)["follow_user"]] == [OWNER]
+        assert other.ask("get", external_userid=hidden)["errcode"] == 84061
+        known, stranger = other.call("contact_list")["info_list"]
+        assert (known["external_userid"], known["follow_userid"]) == (shared, OWNER)
+        assert stranger["chat_id"] == sandbox.chat(0)
+        assert other.code("remark", userid=HELPER, external_userid=shared, remark="a") == 60011
+        other.http.close()

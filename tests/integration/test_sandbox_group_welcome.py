@@ -134,3 +134,16 @@ def test_group_welcome_templates_of_another_app_can_be_neither_seen_nor_changed(
         assert shown(other, make(other, **LINK)) == LINK
         assert shown(sandbox, template) == TEXT
         other.http.close()
+
+
+def test_group_welcome_add_takes_a_film_fetched_by_address(sandbox: Caller) -> None:
+    """Material fetched by the platform is good for templates only."""
+    asked = {"scene": 1, "type": "video", "filename": "a.mp4", "url": "https://shop.example.com/a.mp4", "md5": "0" * 32}
+    job = sandbox.media("upload_by_url", **asked)["jobid"]
+    sandbox.wait(10)
+    film = {"media_id": sandbox.media("get_upload_by_url_result", jobid=job)["detail"]["media_id"]}
+    assert shown(sandbox, make(sandbox, video=film)) == {"video": film}
+    attachment = {"msgtype": "video", "video": film}
+    assert sandbox.code("add_moment_task", attachments=[attachment]) == 41072
+    welcome = sandbox.act("add_contact")["welcome_code"]
+    assert sandbox.code("send_welcome_msg", welcome_code=welcome, attachments=[attachment]) == 40007

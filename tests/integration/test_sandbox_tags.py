@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qunflow.sandbox.options import Limits
-from tests.integration.sandbox_caller import HELPER, OWNER, Caller, calling
+from tests.integration.sandbox_caller import HELPER, OWNER, Caller, calling, hearing
 
 
 @pytest.fixture
@@ -243,3 +243,40 @@ def test_tags_survive_a_restart(tmp_path: Path) -> None:
     with calling(db=db) as sandbox:
         assert names(groups(sandbox)[0]) == ["门店"]
         assert [tag["tag_name"] for tag in tags_of(sandbox, who)] == ["门店"]
+
+
+def test_tags_changed_by_hand_are_told_and_changed_by_calls_are_not() -> None:
+    """The console tells what was made, renamed and deleted, groups included; the same calls tell nothing."""
+    with hearing() as (callback, heard), calling(callback=callback) as sandbox:
+        who, silent = sandbox.friend(), add(sandbox, "来源", "海报A")
+        sandbox.call("edit_corp_tag", id=silent["tag"][0]["id"], name="海报B")
+        sandbox.call("del_corp_tag", group_id=[silent["group_id"]])
+        sandbox.call("remark", userid=HELPER, external_userid=who, remark="小林")
+        assert [event["Event"] for event in heard] == ["change_external_contact"]
+        made = sandbox.act("add_tags", group_name="热度", tag=[{"name": "常来"}])["tag_group"]
+        sandbox.act("edit_tag", id=made["tag"][0]["id"], name="老友")
+        sandbox.act("delete_tags", tag_id=[made["tag"][0]["id"]])
+        group, tag = made["group_id"], made["tag"][0]["id"]
+        told = [(event["ChangeType"], event["TagType"], event["Id"]) for event in heard[1:]]
+        assert told[:3] == [("create", "tag_group", group), ("create", "tag", tag), ("update", "tag", tag)]
+        assert set(told[3:]) == {("delete", "tag", tag), ("delete", "tag_group", group)}
+        assert sandbox.try_act("edit_tag", id=tag, name="a").status_code == 400
+
+
+def test_tags_and_remarks_of_a_member_are_told_but_mobiles_alone_are_not() -> None:
+    """One event with the customer's channel for each change by hand; nothing for a phone number."""
+    with hearing() as (callback, heard), calling(callback=callback) as sandbox:
+        who, tag = sandbox.friend(state="poster-a"), add(sandbox, "来源", "海报A")["tag"][0]["id"]
+        about = {"userid": HELPER, "external_userid": who}
+        sandbox.act("note_customer", **about, remark="小林", add_tag=[tag])
+        sandbox.act("note_customer", **about, remark_mobiles=["13800000000"])
+        event = heard[-1]
+        assert len(heard) == 2
+        assert (event["ChangeType"], event["ExternalUserID"], event["State"]) == (
+            "edit_external_contact",
+            who,
+            "poster-a",
+        )
+        (follow,) = sandbox.ask("get", external_userid=who)["follow_user"]
+        assert (follow["remark"], follow["tags"][0]["tag_id"]) == ("小林", tag)
+        assert follow["remark_mobiles"] == ["13800000000"]

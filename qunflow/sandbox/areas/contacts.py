@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from qunflow.sandbox import visibility
 from qunflow.sandbox.areas import parts, tags
 from qunflow.sandbox.fields import Field
+from qunflow.sandbox.options import App
 from qunflow.sandbox.platform import Platform
-from qunflow.sandbox.records import Customer, Follow
+from qunflow.sandbox.records import Customer, Follow, Seat
 from qunflow.sandbox.routing import Call, Effect, Endpoint, Result, page
 from qunflow.sandbox.wire import Refusal
 
 _ADDED_BY_QR = 1
+_OUTSIDER = 2
 _MOST_MEMBERS = 100
 _LARGEST_PAGE = 100
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -21,7 +23,8 @@ _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 def get_follow_user_list(call: Call) -> Result:
     """Members who may have customers."""
-    return {"follow_user": [member.userid for member in call.platform.staff]}, None
+    members = [member.userid for member in call.platform.staff if visibility.sees(call.app, member.userid)]
+    return {"follow_user": members}, None
 
 
 def list_of_member(call: Call) -> Result:
@@ -39,7 +42,11 @@ def get(call: Call) -> Result:
     customer = platform.customers.get(call.body["external_userid"])
     if customer is None:
         raise Refusal(40096)
-    follows = [follow for follow in platform.follows.where("who", customer.external_userid) if not follow.ended_at]
+    follows = [
+        follow
+        for follow in platform.follows.where("who", customer.external_userid)
+        if not follow.ended_at and visibility.sees(call.app, follow.userid)
+    ]
     if not follows:
         raise Refusal(84061)
     found, cursor = page(follows, call.body["cursor"], platform.limits.follows_page)
@@ -67,15 +74,16 @@ def batch_get_by_user(call: Call) -> Result:
 
 def contact_list(call: Call) -> Result:
     """Customers, and people known through groups only; these have no external_userid here."""
-    found, cursor = page(list(_known(call.platform)), call.body["cursor"], call.body["limit"])
-    return {"info_list": found, "next_cursor": cursor}, None
+    platform = call.platform
+    found, cursor = page(_known(platform, call.app), call.body["cursor"], call.body["limit"])
+    return {"info_list": [_known_person(platform, one) for one in found], "next_cursor": cursor}, None
 
 
 def remark(call: Call) -> Result:
     """Change what a member noted about a customer; mobiles replace the old ones, an empty one clears them."""
     platform, body = call.platform, call.body
-    if not any(body[name] for name in _NOTES):
-        raise Refusal(40063, f"{', '.join(_NOTES)} are all empty")
+    if not any(body[name] for name in NOTES):
+        raise Refusal(40063, f"{', '.join(NOTES)} are all empty")
     userid, who = _member(platform, body["userid"]), body["external_userid"]
     if who not in platform.customers:
         raise Refusal(40096)
@@ -111,23 +119,29 @@ def _friends(platform: Platform, userid: str) -> list[Follow]:
     return [follow for follow in platform.follows.where("member", userid) if not follow.ended_at]
 
 
-def _known(platform: Platform) -> Iterator[dict[str, Any]]:
-    customers = {follow.external_userid for follow in platform.follows if not follow.ended_at}
-    for follow in platform.follows:
-        if not follow.ended_at:
-            shown = _known_person(platform, follow.external_userid, follow.createtime)
-            own = {"is_customer": True, "external_userid": follow.external_userid, "follow_userid": follow.userid}
-            yield {**shown, **own}
-    for seat in platform.seats:
-        if seat.kind == 2 and seat.userid not in customers:
-            shown = _known_person(platform, seat.userid, seat.join_time)
-            chat = {"chat_id": seat.chat_id, "chat_name": platform.chats[seat.chat_id].name}
-            yield {"is_customer": False, **shown, **chat}
+def _known(platform: Platform, app: App) -> list[Follow | Seat]:
+    """Friendships of the members an app sees, then seats of everybody else in their groups."""
+    follows = [f for f in platform.follows if not f.ended_at and visibility.sees(app, f.userid)]
+    customers = {follow.external_userid for follow in follows}
+    guests = [
+        seat
+        for seat in platform.seats
+        if seat.kind == _OUTSIDER
+        and seat.userid not in customers
+        and visibility.sees(app, platform.chats[seat.chat_id].owner)
+    ]
+    return [*follows, *guests]
 
 
-def _known_person(platform: Platform, who: str, since: int) -> dict[str, Any]:
+def _known_person(platform: Platform, one: Follow | Seat) -> dict[str, Any]:
+    who = one.external_userid if isinstance(one, Follow) else one.userid
     openid = "wo" + platform.dice.letters(30, _BASE32, "tmp_openid", who)
-    return {"tmp_openid": openid, "name": platform.customers[who].name, "add_time": since}
+    shown = {"tmp_openid": openid, "name": platform.customers[who].name}
+    if isinstance(one, Follow):
+        own = {"external_userid": who, "follow_userid": one.userid, "add_time": one.createtime}
+        return {"is_customer": True, **shown, **own}
+    chat = {"chat_id": one.chat_id, "chat_name": platform.chats[one.chat_id].name}
+    return {"is_customer": False, **shown, **chat, "add_time": one.join_time}
 
 
 def _contact(customer: Customer) -> dict[str, Any]:
@@ -159,7 +173,7 @@ def _follow(follow: Follow) -> dict[str, Any]:
 
 _WHO = Field("external_userid", required=True, missing=41035)
 _USER = Field("userid", required=True, missing=41009)
-_NOTES = ("remark", "description", "remark_company", "remark_mobiles", "remark_pic_mediaid")
+NOTES = ("remark", "description", "remark_company", "remark_mobiles", "remark_pic_mediaid")
 
 ENDPOINTS = (
     Endpoint("externalcontact/get_follow_user_list", get_follow_user_list, query=True),
