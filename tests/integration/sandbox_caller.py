@@ -25,7 +25,7 @@ HELPER, OWNER, OTHER = "helper_xm", "owner_zhou", "owner_he"
 PICTURE = b"\x89PNG\r\n\x1a\n" + pack(">I4sII", 13, b"IHDR", 640, 480) + b"--oranges--"
 FILM = pack(">I4s4s", 24, b"ftyp", b"mp42") + b"--oranges rolling--"
 DOCUMENTED = Limits()
-OWN_ADDRESSES = "/_sandbox"
+ON_ITS_OWN = "/_sandbox"
 
 
 class Caller:
@@ -43,7 +43,7 @@ class Caller:
 
     def call(self, name: str, /, **body: Any) -> dict[str, Any]:
         """POST a customer-contact call; the body as it came."""
-        return self._json(f"/cgi-bin/{EC}/{name}", body)
+        return self._json(f"/cgi-bin/{EC}/{name}", {}, body)
 
     def ask(self, name: str, /, **query: str) -> dict[str, Any]:
         """GET a customer-contact call."""
@@ -53,7 +53,7 @@ class Caller:
 
     def media(self, name: str, /, **body: Any) -> dict[str, Any]:
         """POST a call about files that has a JSON body."""
-        return self._json(f"/cgi-bin/media/{name}", body)
+        return self._json(f"/cgi-bin/media/{name}", {}, body)
 
     def code(self, name: str, /, **body: Any) -> int:
         """The errcode of a call."""
@@ -74,7 +74,7 @@ class Caller:
 
     def try_act(self, act: str, **about: Any) -> httpx.Response:
         """Let somebody try something that may make no sense."""
-        return self.http.post(f"{OWN_ADDRESSES}/act", json={"act": act, **about})
+        return self.http.post(f"{ON_ITS_OWN}/act", json={"act": act, **about})
 
     def friend(self, **about: Any) -> str:
         """A new friend of the helper account, or of ``userid``; the external_userid."""
@@ -82,18 +82,18 @@ class Caller:
 
     def wait(self, seconds: int) -> None:
         """Let simulated time pass."""
-        self.http.post(f"{OWN_ADDRESSES}/clock", json={"advance_s": seconds}).raise_for_status()
+        self.http.post(f"{ON_ITS_OWN}/clock", json={"advance_s": seconds}).raise_for_status()
 
     def log(self) -> list[dict[str, Any]]:
         """The acceptance log."""
-        return [json.loads(line) for line in self.http.get(f"{OWN_ADDRESSES}/log").text.splitlines()]
+        return [json.loads(line) for line in self.http.get(f"{ON_ITS_OWN}/log").text.splitlines()]
 
     def chat(self, place: int = 0) -> str:
         """The chat_id of one of the groups."""
-        return str(self.http.get(f"{OWN_ADDRESSES}/world").json()["groups"][place]["chat_id"])
+        return str(self.http.get(f"{ON_ITS_OWN}/world").json()["groups"][place]["chat_id"])
 
-    def _json(self, path: str, body: Any) -> dict[str, Any]:
-        answer = self.http.post(path, params={"access_token": self.token}, json=body)
+    def _json(self, path: str, query: dict[str, Any], body: Any) -> dict[str, Any]:
+        answer = self.http.post(path, params={"access_token": self.token, **query}, json=body)
         found: dict[str, Any] = answer.json()
         return found
 
