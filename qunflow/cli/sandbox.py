@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from qunflow.errors import ConfigurationError
-from qunflow.sandbox.options import QUOTA_MODES, Callback, Hooks, Limits, Options
+from qunflow.sandbox.options import QUOTA_MODES, Callback, Hooks, Limits, Options, limits_with
 
 _START = "2026-01-01T00:00:00+08:00"
 
@@ -33,6 +33,9 @@ def sandbox(
     rate: Annotated[
         float, Parameter(help="每秒走几秒,0 只在被叫时走 (simulated seconds a second, 0 stands still)")
     ] = 0.0,
+    limit: Annotated[
+        tuple[str, ...], Parameter(help="改一个平台限制,可重复,如 group_lag_s=2 (change a platform limit)")
+    ] = (),
     empty: Annotated[bool, Parameter(help="只有员工和空群 (staff and empty groups only)")] = False,
 ) -> None:
     """
@@ -53,7 +56,7 @@ def sandbox(
         start=_instant(start),
         callback=_callback(callback_url, callback_token, callback_aes_key),
         hooks=_hooks(hook_url, hook_secret),
-        limits=Limits(quota_mode=quota_mode),
+        limits=limits_with(Limits(quota_mode=quota_mode), limit),
         rate=rate,
         spec=spec,
         populated=not empty,

@@ -6,9 +6,13 @@ The people and groups are another matter: `world.spec`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from qunflow.errors import ConfigurationError
 
 QUOTA_MODES = ("month_days", "week_7", "day_1", "month_4")
 
@@ -108,6 +112,25 @@ class Limits:
     group_lag_s: int = 0
     callback_retries: int = 3
     callback_retry_s: int = 0
+
+
+def limits_with(limits: Limits, settings: Sequence[str]) -> Limits:
+    """
+    Limits with changes written as people write them, e.g. ``group_lag_s=2``.
+
+    Raises:
+        ConfigurationError: for an unknown name, a number that is none, or one below 0.
+    """
+    known = {one.name for one in fields(Limits)} - {"quota_mode"}
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        if name not in known:
+            raise ConfigurationError(f"limit {name!r} is unknown", f"valid: {', '.join(sorted(known))}")
+        if not value.isdecimal():
+            raise ConfigurationError(f"limit {setting!r} is no number", f"write it like {name}=2")
+        changes[name] = int(value)
+    return replace(limits, **changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import httpx
 
 from qunflow.sandbox.options import Limits, Options
 from qunflow.sandbox.running import running
-from tests.integration.sandbox_caller import CORP, DOCUMENTED, ON_ITS_OWN, SECRET, Caller
+from tests.integration.sandbox_caller import CORP, DOCUMENTED, SECRET, Caller
 
 ACQUISITION = "externalcontact/customer_acquisition"
 
@@ -21,7 +21,9 @@ class Anywhere(Caller):
 
     def post(self, path: str, /, **body: Any) -> dict[str, Any]:
         """POST a call; the body as it came."""
-        return self._json(f"/cgi-bin/{path}", {}, body)
+        answer = self.http.post(f"/cgi-bin/{path}", params={"access_token": self.token}, json=body)
+        found: dict[str, Any] = answer.json()
+        return found
 
     def get(self, path: str, /, **query: Any) -> dict[str, Any]:
         """GET a call; the body as it came."""
@@ -55,7 +57,7 @@ class Anywhere(Caller):
 
     def now(self) -> int:
         """The sandbox clock, Unix seconds."""
-        return int(datetime.fromisoformat(self.http.get(f"{ON_ITS_OWN}/clock").json()["now"]).timestamp())
+        return int(datetime.fromisoformat(self.http.get("/_sandbox/clock").json()["now"]).timestamp())
 
 
 @contextmanager

@@ -7,7 +7,6 @@ Too many to one member are dropped without a word; too many in a day are 45009.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -24,6 +23,7 @@ from qunflow.sandbox.wire import Refusal
 
 _DAY_S = 86_400
 _HOUR_S = 3_600
+_MINUTE_S = 60
 _PER_ACCOUNT = 200
 _CARD_TYPES = ("text_notice", "news_notice", "button_interaction", "vote_interaction", "multiple_interaction")
 _CONTENT = Field("content", required=True, missing=44004, max_bytes=2_048, over=45002)
@@ -60,7 +60,28 @@ class Delivery:
     recalled_at: int = 0
 
 
-_DELIVERIES = Kept(Delivery, lambda r: r.msgid, day=lambda r: day_start(r.sent_at), hour=lambda r: r.sent_at // _HOUR_S)
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """What an application sent on a Shanghai day: messages, and people they went to."""
+
+    agent_id: int
+    day: int
+    messages: int = 0
+    people: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CardTimes:
+    """When one member got messages of one application within the last hour."""
+
+    agent_id: int
+    userid: str
+    times: list[int]
+
+
+_DELIVERIES = Kept(Delivery, lambda r: r.msgid)
+_DAYS = Kept(DayCount, lambda r: f"{r.agent_id}/{r.day}", day=lambda r: r.day)
+_TIMES = Kept(CardTimes, lambda r: f"{r.agent_id}/{r.userid}")
 
 
 def send(call: Call) -> Result:
@@ -73,10 +94,10 @@ def send(call: Call) -> Result:
     digest = _digest(body)
     if body["enable_duplicate_check"] and (earlier := _repeated(platform, body, digest)):
         return {**answer, "msgid": earlier.msgid}, None
-    _require_day_left(platform, call.app.agent_id, len(known))
+    _count_day(platform, call.app.agent_id, len(known))
     message = AppMessage(ids.msg_id(platform.dice, platform.number("msg")), platform.now(), digest, _kept(body))
     platform.app_messages.put(message)
-    reached = _undropped(platform, call.app.agent_id, known)
+    reached = [userid for userid in known if _is_reached(platform, call.app.agent_id, userid)]
     _DELIVERIES.of(platform).put(Delivery(message.msgid, call.app.agent_id, platform.now(), known))
     for userid in reached:
         platform.public.meet_card(userid, message.body)
@@ -102,8 +123,10 @@ def get_statistics(call: Call) -> Result:
     """How many messages each application sent today (0) or yesterday (1)."""
     platform = call.platform
     start = day_start(platform.now()) - _DAY_S * call.body["time_type"]
-    counts = Counter(one.agent_id for one in _DELIVERIES.of(platform).where("day", start))
-    rows = [{"agentid": number, "app_name": f"应用 {number}", "count": count} for number, count in counts.items()]
+    rows = [
+        {"agentid": one.agent_id, "app_name": f"应用 {one.agent_id}", "count": one.messages}
+        for one in _DAYS.of(platform).where("day", start)
+    ]
     return {"statistics": rows}, None
 
 
@@ -154,21 +177,23 @@ def _answer(users: list[str], parties: list[str], tags: list[str]) -> dict[str, 
     return {**wrong, "unlicenseduser": ""}
 
 
-def _require_day_left(platform: Platform, agent_id: int, more: int) -> None:
-    today = _DELIVERIES.of(platform).where("day", day_start(platform.now()))
-    sent = sum(len(one.recipients) for one in today if one.agent_id == agent_id)
-    if sent + more > platform.limits.accounts * _PER_ACCOUNT:
+def _count_day(platform: Platform, agent_id: int, people: int) -> None:
+    day = day_start(platform.now())
+    old = _DAYS.of(platform).get(f"{agent_id}/{day}") or DayCount(agent_id, day)
+    if old.people + people > platform.limits.accounts * _PER_ACCOUNT:
         raise Refusal(45009)
+    _DAYS.of(platform).put(replace(old, messages=old.messages + 1, people=old.people + people))
 
 
-def _undropped(platform: Platform, agent_id: int, known: list[str]) -> list[str]:
-    """Those who have not had too many from this app within a minute or an hour."""
+def _is_reached(platform: Platform, agent_id: int, userid: str) -> bool:
+    """Whether a member still gets messages of this app: not too many within a minute and an hour."""
     now, limits = platform.now(), platform.limits
-    hours = [one for hour in (-1, 0) for one in _DELIVERIES.of(platform).where("hour", now // _HOUR_S + hour)]
-    recent = [one for one in hours if one.agent_id == agent_id and one.sent_at > now - _HOUR_S]
-    hour = Counter(userid for one in recent for userid in one.recipients)
-    minute = Counter(userid for one in recent if one.sent_at > now - 60 for userid in one.recipients)
-    return [one for one in known if minute[one] < limits.cards_per_min and hour[one] < limits.cards_per_hour]
+    old = _TIMES.of(platform).get(f"{agent_id}/{userid}")
+    times = [at for at in (old.times if old else []) if at > now - _HOUR_S]
+    if len(times) >= limits.cards_per_hour or sum(at > now - _MINUTE_S for at in times) >= limits.cards_per_min:
+        return False
+    _TIMES.of(platform).put(CardTimes(agent_id, userid, [*times, now]))
+    return True
 
 
 def _kept(body: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qunflow.sandbox import lag
+from qunflow.sandbox import lag, visibility
 from qunflow.sandbox.areas import transfer
 from qunflow.sandbox.fields import Field
 from qunflow.sandbox.platform import Platform
@@ -19,7 +19,8 @@ def list_groups(call: Call) -> Result:
     owners = body["owner_filter"].get("userid_list") or []
     if len(owners) > 100:
         raise Refusal(40058, "owner_filter")
-    chats = [c for c in call.platform.chats if not c.dismissed_at and (not owners or c.owner in owners)]
+    seen = [chat for chat in call.platform.chats if not chat.dismissed_at and visibility.sees(call.app, chat.owner)]
+    chats = [chat for chat in seen if not owners or chat.owner in owners]
     rows = [{"chat_id": chat.chat_id, "status": transfer.owner_status(call.platform, chat)} for chat in chats]
     rows = [row for row in rows if body["status_filter"] in (0, row["status"])]
     found, cursor = page(rows, body["cursor"], body["limit"])
