@@ -101,4 +101,13 @@ async def _accept_contact(community: Community, body: Body) -> dict[str, Any]:
     return {"welcome_code": accept(community.platform, body["userid"], body["external_userid"])}
 
 
-ACTS = {"scan_contact_way": _scan_contact_way, "accept_contact": _accept_contact}
+async def _activate(community: Community, body: Body) -> dict[str, Any]:
+    """A member logs in for the first time, or with ``active`` false is one who never did."""
+    platform = community.platform
+    if body["userid"] not in platform.staff:
+        raise CannotAct("unknown member")
+    platform.staff.put(replace(platform.staff[body["userid"]], active=bool(body.get("active", True))))
+    return {}
+
+
+ACTS = {"activate": _activate, "scan_contact_way": _scan_contact_way, "accept_contact": _accept_contact}

@@ -20,12 +20,17 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A member of the corp; ``habit`` is how this person handles to-dos: prompt, late or never."""
+    """
+    A member of the corp.
+
+    ``habit`` is how this person handles to-dos: prompt, late or never; one who is not ``active`` never logged in.
+    """
 
     userid: str
     name: str
     role: str
     habit: str = "prompt"
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from qunflow.sandbox.options import App, Limits
 from tests.integration.sandbox_caller import HELPER, OTHER, OWNER, Caller, calling, hearing
 
 DAY_S = 86_400
+ADMINS = {"admin_lin", "admin_tang"}
 WAY = {"type": 1, "scene": 2, "user": [HELPER]}
 SEVERAL = {"type": 2, "scene": 2, "user": [HELPER, OWNER]}
 TEMPORARY = {**WAY, "is_temp": True}
@@ -280,6 +281,17 @@ def test_contact_ways_close_temp_chat_succeeds_once_while_the_session_lasts(sand
     assert sandbox.code("close_temp_chat", userid=HELPER, external_userid=late["external_userid"]) == 40058
     assert sandbox.code("close_temp_chat", userid=OWNER, external_userid=late["external_userid"]) == 84061
     assert sandbox.code("close_temp_chat", userid=HELPER) == 41035
+
+
+def test_contact_ways_expand_departments_to_active_members(sandbox: Caller) -> None:
+    """A department leads to those in it who ever logged in; naming one who did not is 41054."""
+    config = make(sandbox, type=2, scene=2, party=[4])
+    assert {sandbox.act("scan_contact_way", config_id=config)["userid"] for _ in range(12)} == ADMINS
+    sandbox.act("activate", userid="admin_lin", active=False)
+    assert {sandbox.act("scan_contact_way", config_id=config)["userid"] for _ in range(6)} == {"admin_tang"}
+    assert sandbox.code("add_contact_way", **{**WAY, "user": ["admin_lin"]}) == 41054
+    sandbox.act("activate", userid="admin_lin")
+    assert sandbox.code("add_contact_way", **{**WAY, "user": ["admin_lin"]}) == 0
 
 
 def test_contact_ways_lead_past_members_who_left(sandbox: Caller) -> None:

@@ -183,6 +183,8 @@ def test_moments_without_a_range_go_to_every_member_the_app_sees() -> None:
         assert set(status(sandbox, make(sandbox))) == everybody
         department = {"sender_list": {"department_list": [1]}}
         assert set(status(sandbox, make(sandbox, visible_range=department))) == everybody
+        admins = {"sender_list": {"department_list": [4], "user_list": [HELPER]}}
+        assert set(status(sandbox, make(sandbox, visible_range=admins))) == {HELPER, "admin_lin", "admin_tang"}
         other = Caller(str(sandbox.http.base_url), "other")
         assert set(status(other, make(other))) == {HELPER, OWNER}
         found = result(other, **TEXT, visible_range=senders(HELPER, OTHER))

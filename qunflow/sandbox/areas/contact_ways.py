@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from qunflow.sandbox import ids, visibility
-from qunflow.sandbox.areas import parts
+from qunflow.sandbox.areas import members, parts
 from qunflow.sandbox.areas.statistics import day_start
 from qunflow.sandbox.fields import Field
 from qunflow.sandbox.options import App
@@ -120,9 +120,10 @@ def close_temp_chat(call: Call) -> Result:
 
 
 def members_of(platform: Platform, settings: Settings) -> list[str]:
-    """Everybody a code may lead to, departments expanded; the sandbox has one department, everybody is in it."""
-    everybody = [member.userid for member in platform.staff] if settings["party"] else []
-    return list(dict.fromkeys([*settings["user"], *everybody]))
+    """Everybody a code may lead to, departments expanded to those who can have customers."""
+    inside = [userid for party in settings["party"] for userid in members.members_of(platform, party)]
+    able = [userid for userid in inside if platform.staff[userid].active]
+    return list(dict.fromkeys([*settings["user"], *able]))
 
 
 def _check(platform: Platform, app: App, settings: Settings) -> None:
@@ -133,7 +134,9 @@ def _check(platform: Platform, app: App, settings: Settings) -> None:
         raise Refusal(40063, "user and party are both empty")
     if any(not isinstance(userid, str) or userid not in platform.staff for userid in users):
         raise Refusal(60111)
-    if any(party != 1 for party in parties):
+    if not all(platform.staff[userid].active for userid in users):
+        raise Refusal(41054)
+    if any(party not in (members.ROOT, *members.DEPARTMENTS) for party in parties):
         raise Refusal(60003)
     reached = members_of(platform, settings)
     if len(reached) > _MOST_MEMBERS:

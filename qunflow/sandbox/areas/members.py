@@ -16,6 +16,7 @@ from qunflow.sandbox.routing import Call, Endpoint, Result, page
 from qunflow.sandbox.wire import Refusal
 
 ROOT = 1
+_ACTIVE, _NEVER_LOGGED_IN = 1, 4
 DEPARTMENTS = {2: "客服", 3: "群主", 4: "群管理员"}
 _ROLES = {"helper": 2, "support": 2, "owner": 3, "admin": 4}
 
@@ -32,7 +33,8 @@ def get(call: Call) -> Result:
     member = call.platform.staff.get(call.body["userid"])
     if member is None:
         raise Refusal(60111)
-    return {**_shown(member), "status": 1, "enable": 1, "main_department": department_of(member)}, None
+    status = _ACTIVE if member.active else _NEVER_LOGGED_IN
+    return {**_shown(member), "status": status, "enable": 1, "main_department": department_of(member)}, None
 
 
 def simplelist(call: Call) -> Result:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from qunflow.sandbox import ids, visibility
-from qunflow.sandbox.areas import parts, tags
+from qunflow.sandbox.areas import members, parts, tags
 from qunflow.sandbox.assets import Moment, MomentJob, MomentShare
 from qunflow.sandbox.fields import Field, checked
 from qunflow.sandbox.options import App
@@ -123,9 +123,12 @@ class _Audience:
         everybody = [member.userid for member in platform.staff if visibility.sees(app, member.userid)]
         users, departments = named["user_list"], named["department_list"]
         self._wrong_users = [userid for userid in users if userid not in everybody]
-        self._wrong_departments = [number for number in departments if number != 1]
-        asked_all = not (users or departments) or len(departments) > len(self._wrong_departments)
-        chosen = everybody if asked_all else users
+        known = (members.ROOT, *members.DEPARTMENTS)
+        self._wrong_departments = [number for number in departments if number not in known]
+        inside = [
+            userid for number in departments if number in known for userid in members.members_of(platform, number)
+        ]
+        chosen = [*users, *inside] if users or departments else everybody
         self.senders = list(dict.fromkeys(userid for userid in chosen if userid in everybody))
         self._wrong_tags = [tag_id for tag_id in self.tag_ids if not tags.is_living(platform, tag_id)]
 
