@@ -399,6 +399,16 @@ def test_a_short_outage_is_tried_again(house: Any, quick: Callable[[str], None])
     assert value(house.runtime, "unique_members") > 0
 
 
+def test_a_group_that_the_platform_refuses_is_named(house: Any) -> None:
+    """A wrong chat_id stops no other group, and the run's result says which group and what to look at."""
+    house.tell("faults", [{"path": "externalcontact/groupchat/get", "mode": "errcode", "code": 40050, "times": 1}])
+
+    first, second = acquisition(LIVE), acquisition(LIVE)
+
+    assert [("group g" in one, "chat_id" in one) for one in first["unread"]] == [(True, True)]
+    assert "unread" not in second
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [

@@ -98,8 +98,12 @@ def test_a_service_whose_pid_cannot_be_noted_is_ended(tmp_path: Path) -> None:
     began: list[int] = []
     end = services._end_group
 
+    def end_and_note(pid: int) -> None:
+        began.append(pid)
+        end(pid)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(services, "_end_group", lambda pid: (began.append(pid), end(pid)))
+        patch.setattr(services, "_end_group", end_and_note)
         with pytest.raises(IsADirectoryError):
             start(sleeper(), tmp_path)
 
