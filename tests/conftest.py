@@ -133,22 +133,31 @@ def history(store: Store, tmp_path: Path) -> History:
     return History(tmp_path / "history", store)
 
 
+NEEDED = {
+    "node": "the Node clients of tests/conformance",
+    "chromium": "the pages of tests/browser",
+    "curl": "the how-to of the command line",
+}
+
+
+def absent() -> list[str]:
+    """Programs of the machine that some tests need and that are not here."""
+    return [program for program in NEEDED if not shutil.which(program)]
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only ./run soak runs, and what needs Node or Chromium where there is none."""
-    absent = [] if os.environ.get("QUNFLOW_SOAK") == "1" else ["soak_only"]
-    absent += [] if shutil.which("node") else ["needs_node"]
-    absent += [] if shutil.which("chromium") else ["needs_chromium"]
-    left_out = [item for item in items if any(item.get_closest_marker(name) for name in absent)]
+    """Leave out what only ./run soak runs, and what needs a program that is not here (marker ``needs_<program>``)."""
+    marks = [] if os.environ.get("QUNFLOW_SOAK") == "1" else ["soak_only"]
+    marks += [f"needs_{program}" for program in absent()]
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in marks)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say aloud that a part did not run: nobody may take a machine without Node or Chromium for a proof."""
-    if not shutil.which("node"):
-        terminalreporter.write_sep("=", "the Node clients of tests/conformance did not run: no `node` on this machine")
-    if not shutil.which("chromium"):
-        terminalreporter.write_sep("=", "the pages of tests/browser did not run: no `chromium` on this machine")
+    """Say aloud that a part did not run: nobody may take a machine without these programs for a proof."""
+    for program in absent():
+        terminalreporter.write_sep("=", f"{NEEDED[program]} did not run: no `{program}` on this machine")
 
 
 @pytest.hookimpl(wrapper=True)

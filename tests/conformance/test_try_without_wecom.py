@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -56,7 +55,7 @@ def _wait(process: subprocess.Popen[bytes], address: str) -> None:
     pytest.fail("the sandbox did not start")
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl, as the reader of the page does")
+@pytest.mark.needs_curl
 def test_the_page_says_what_happens(port: str, tmp_path: Path) -> None:
     """Every command of the page runs in one shell, and each promised piece of output comes in its turn."""
     session = "\n".join(BLOCKS[1:]).replace(PORT_ON_THE_PAGE, port)
