@@ -59,7 +59,7 @@ SEND = "externalcontact/add_msg_template"
 # Longer than a reply takes and shorter than a run: a killed process leaves requests on their way.
 FAULTS = [
     {"path": SEND, "mode": "slow", "probability": 0.35, "seconds": 0.4},
-    {"path": SEND, "mode": "reply_lost", "probability": 0.15},
+    {"path": SEND, "mode": "reply_lost", "probability": 0.3},
     {"path": SEND, "mode": "late", "probability": 0.15, "seconds": 0.3},
 ]
 
@@ -315,8 +315,9 @@ def kill_and_repeat(one: Brand, stage: str, day: date, seed: int) -> Counter[str
         where = strike(one, flow, dice)
         struck.update([where] if where else [])
         one.tell("clock", {"advance_s": PAUSE_S})
-    one.tell("faults", [])
-    for _ in range(3):
+    # Left alone at last: first with replies that get lost, then on a good day.
+    for plan in (FAULTS, [], [], []):
+        one.tell("faults", plan)
         one.run(stage, day)
         if not one.unfinished(stage):
             return struck
@@ -433,6 +434,20 @@ def test_the_same_day_in_two_processes_beside_the_resident_sender(
             resident.terminate()
             resident.wait(timeout=20)
         judge(one, ("acquisition", "daily_content"), 2 * GROUPS)
+
+
+def test_replies_that_get_lost_are_settled_by_the_next_run(
+    tmp_path: Path, lived_in: Path, sqlite_template: Path, processes: Processes
+) -> None:
+    """Tasks that arrived without a reply are found at the platform after the wait, not made again."""
+    with brand(tmp_path, lived_in, sqlite_template, processes, 1) as one:
+        one.move_to(FIRST_DAY, 11, 22)
+        one.tell("faults", [{"path": SEND, "mode": "reply_lost", "times": 3}])
+        first = one.run("daily_content", FIRST_DAY)
+        one.tell("clock", {"advance_s": PAUSE_S})
+        second = one.run("daily_content", FIRST_DAY)
+        assert (first["unknown"], second["unknown"], one.unfinished("daily_content")) == (3, 0, 0)
+        judge(one, ["daily_content"], GROUPS)
 
 
 def test_the_schedule_does_the_day_that_a_killed_run_had_claimed(
