@@ -78,7 +78,7 @@
     try {
       const found = await work();
       await refresh();
-      say(found && found.happened !== undefined ? `时钟拨好了,其间发生 ${found.happened} 件事` : done || "好了");
+      say(done || (found && found.happened !== undefined ? `时钟拨好了,其间发生 ${found.happened} 件事` : "好了"));
     } catch (error) {
       say(`没办成:${error.message}`, true);
     }
