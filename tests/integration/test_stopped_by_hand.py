@@ -59,7 +59,7 @@ def test_a_stopped_command_leaves_nothing_running(tmp_path: Path, sign: signal.S
     command = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tmp_path), when], cwd=ROOT, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - a background shell ignores it
     )  # fmt: skip
     assert command.stdout is not None
     assert command.stdout.readline() == "ready\n"
