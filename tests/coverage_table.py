@@ -28,7 +28,7 @@ HEAD = """# WeCom calls: what the sandbox serves and what proves it
 
 Made by `python -m tests.coverage_table` from `tests/fixtures/wecom_endpoints.yaml` and from the `covers` marks at the
 tests; do not edit. Each row names a test over real HTTP of a success, of the read-back (what was written can be read,
-what was deleted is gone, what happened shows) and of a refusal with its documented code. `+2` means two more tests.
+what was deleted is gone, what happened shows) and of a refusal with its documented code; there may be more of them.
 Paths are below `/cgi-bin/`; § is the section of the reference the limits and codes were taken from. A path that is not
 served answers HTTP 404.
 """
@@ -119,8 +119,7 @@ def _table(rows: Iterable[Listed], by_call: Mapping[str, Mapping[str, list[Proof
 def _cell(found: list[Proof]) -> str:
     if not found:
         return MISSING
-    more = f" +{len(found) - 1}" if len(found) > 1 else ""
-    return f"[{found[0].test.removeprefix('test_')}](../../{found[0].file}){more}"
+    return f"[{found[0].test.removeprefix('test_')}](../../{found[0].file})"
 
 
 def _proofs_of(file: Path) -> Iterator[Proof]:

@@ -8,7 +8,7 @@ import pytest
 
 from qunflow.sandbox.areas import TABLE
 from tests.conformance.ground import Ground
-from tests.coverage_table import BadMark, Listed, Proof, listed, page, proofs
+from tests.coverage_table import MISSING, PAGE, BadMark, Listed, Proof, current, listed, page, proofs
 
 CALL = Listed("Tags", "POST", "externalcontact/add_corp_tag", "5.2")
 
@@ -30,14 +30,25 @@ def test_a_listed_call_is_in_the_routing_table_exactly_when_it_is_served(ground:
             assert ("Error-Code" in answer.headers) == (call.path in TABLE), f"{method} {call.path}"
 
 
+def test_the_committed_page_is_the_one_made_now() -> None:
+    """Nobody edits it by hand or forgets it; ``python -m tests.coverage_table`` writes it."""
+    assert PAGE.read_text(encoding="utf-8") == current(), "run: .venv/bin/python -m tests.coverage_table"
+
+
+def test_every_listed_call_is_served_and_proven_three_ways() -> None:
+    """A success, a read-back and a refusal for each of the ninety."""
+    assert [call.path for call in listed() if call.path not in TABLE] == []
+    assert MISSING not in page(listed(), proofs(), [call.path for call in listed()])
+
+
 def test_the_page_tells_what_is_missing() -> None:
-    """A call without proof is shown as missing, one proven twice names the first and counts the rest."""
+    """A call without proof is shown as missing, one proven twice names the first."""
     twice = [
         Proof(CALL.path, "success", "tests/integration/test_x.py", f"test_tags_{name}") for name in ("add", "more")
     ]
     made = page([CALL], twice, [CALL.path])
     assert "1 calls are listed, 1 of them are served, 0 have all three proofs." in made
-    cells = "yes | [tags_add](../../tests/integration/test_x.py) +1 | **missing** | **missing** |"
+    cells = "yes | [tags_add](../../tests/integration/test_x.py) | **missing** | **missing** |"
     assert f"| POST `{CALL.path}` | {cells}" in made
     assert f"| POST `{CALL.path}` | no | **missing** | **missing** | **missing** |" in page([CALL], [], [])
     assert "## Served beyond the list" in page([CALL], [], [CALL.path, "media/get_upload_by_url_result"])
