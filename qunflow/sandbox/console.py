@@ -17,6 +17,7 @@ from qunflow.sandbox.areas.ids_of_others import opengid_of
 from qunflow.sandbox.areas.robots import ROBOTS, Robot
 from qunflow.sandbox.clients import CannotAct
 from qunflow.sandbox.platform import Platform
+from qunflow.sandbox.world import talk
 from qunflow.sandbox.world.community import Community
 
 Body = dict[str, Any]
@@ -27,6 +28,9 @@ async def _resign(community: Community, body: Body) -> dict[str, Any]:
     platform, userid = community.platform, body["userid"]
     if userid not in platform.staff:
         raise CannotAct("unknown member")
+    if userid == community.spec.helper and community.spec.arrivals_per_day:
+        raise CannotAct("the simulated newcomers all add this member")
+    talk.change_habit(community, userid, "never")
     platform.staff.drop(userid)
     for seat in platform.seats.where("who", userid):
         platform.seats.drop(f"{seat.chat_id}/{userid}")

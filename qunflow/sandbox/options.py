@@ -71,6 +71,7 @@ class Limits:
 
     calls_per_min: int = 10_000
     calls_per_hour: int = 150_000
+    debug_calls_per_min: int = 5
     parallel_calls: int = 20
     token_life_s: int = 7_200
     welcome_s: int = 20

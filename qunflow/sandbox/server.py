@@ -98,7 +98,7 @@ class Sandbox:
 
     async def _call(self, request: Request, send: Send) -> None:
         try:
-            self._gate.enter(request.path, self.platform.now())
+            self._gate.enter(request.path, self.platform.now(), debug=request.query.get("debug") == "1")
         except Refusal as refusal:
             await _reply(send, self._desk.refuse(refusal.code))
             return

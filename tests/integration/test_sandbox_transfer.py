@@ -198,3 +198,16 @@ def test_transfer_of_groups_is_bounded_by_day_and_quarter() -> None:
         assert [failed(OTHER), failed(OWNER), failed(OTHER)] == [[], [], [40128]]
         answer = caller.post(ON_JOB, chat_id_list=[caller.chat(1)], new_owner=OWNER)
         assert [row["errcode"] for row in answer["failed_chat_list"]] == [45009]
+
+
+def test_transfer_leaves_nothing_to_those_who_left(caller: Anywhere) -> None:
+    """Who left confirms no task, reminded or not, and time goes on; nobody can leave twice."""
+    task = {"chat_type": "group", "sender": OWNER, "chat_id_list": [caller.chat(0)], "text": {"content": "早"}}
+    msgid = caller.post(f"{EC}/add_msg_template", **task)["msgid"]
+    caller.wait(2)
+    caller.act("resign", userid=OWNER)
+    assert caller.refused(f"{EC}/remind_groupmsg_send", msgid=msgid) == 0
+    caller.pass_time(2 * DAY_S)
+    assert caller.post(f"{EC}/get_groupmsg_task", msgid=msgid)["task_list"] == [{"userid": OWNER, "status": 0}]
+    assert caller.refused(f"{EC}/add_msg_template", **task) == 60111
+    assert caller.try_act("resign", userid=OWNER).status_code == 400

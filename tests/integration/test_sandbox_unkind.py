@@ -189,6 +189,15 @@ def test_too_many_calls_at_once_are_45033() -> None:
         assert other.result() == 0
 
 
+def test_debugged_calls_are_five_a_minute_all_together(caller: Anywhere) -> None:
+    """The sixth with debug=1 is 45009 for a minute, whatever the call; calls without it go on."""
+    codes = [caller.get(path, debug=1)["errcode"] for path in ("getcallbackip", "get_api_domain_ip") * 3]
+    assert codes == [0] * 5 + [45009]
+    assert caller.get("get_api_domain_ip")["errcode"] == 0
+    caller.wait(60)
+    assert caller.get("getcallbackip", debug=1)["errcode"] == 0
+
+
 def test_a_group_shows_changes_late_with_the_old_version() -> None:
     """For the lag the newcomer is not there and the one who left is; then both, and the version, are true."""
     with told(Limits(group_lag_s=5)) as (caller, product):

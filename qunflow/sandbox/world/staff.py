@@ -68,7 +68,8 @@ class StaffHabits:
             self._plan_soon(habit.open_s, "open_card", said, address=address)
 
     def _habit(self, userid: str) -> Habit:
-        return HABITS[self.community.platform.staff[userid].habit]
+        member = self.community.platform.staff.get(userid)
+        return HABITS[member.habit if member else "never"]
 
     def _said(self, msgid: str, userid: str) -> str:
         platform = self.community.platform
