@@ -15,15 +15,21 @@ from qunflow.sandbox.routing import Endpoint
 from qunflow.sandbox.wire import PHRASES
 
 AREAS = {
+    "acquisition_links": "获客链接",
+    "albums": "商品图册",
     "app_messages": "应用消息",
     "contact_ways": "联系我(渠道活码)",
     "contacts": "客户",
+    "group_welcome": "入群欢迎语素材",
     "groups": "客户群",
+    "ids_of_others": "ID 转换",
     "join_ways": "入群方式(群活码)",
     "mass": "群发",
     "media": "素材",
     "members": "成员",
     "moments": "朋友圈",
+    "robots": "群机器人",
+    "sensitive_words": "敏感词",
     "statistics": "统计",
     "tags": "标签",
     "tokens": "凭证",
