@@ -55,11 +55,7 @@ def follow(platform: Platform, url: str, who: str, *, accepted: bool = True) -> 
             return ""
     userid = _member_of(platform, link, who)
     if not platform.is_friend(userid, who):
-        clients.add_friend(platform, userid, who, state)
-        friend = platform.follows[f"{userid}/{who}"]
-        platform.follows.put(replace(friend, add_way=platform.limits.acquisition_add_way))
-        CUSTOMERS.of(platform).put(LinkCustomer(link.link_id, who, userid, state, platform.now()))
-        _warn(platform)
+        _befriend(platform, LinkCustomer(link.link_id, who, userid, state, platform.now()))
     return userid
 
 
@@ -111,6 +107,14 @@ def _member_of(platform: Platform, link: Link, who: str) -> str:
         raise CannotAct("the link has nobody left")
     chosen: str = platform.dice.pick(choice, "link", link.link_id, who)
     return chosen
+
+
+def _befriend(platform: Platform, one: LinkCustomer) -> None:
+    clients.add_friend(platform, one.userid, one.who, one.state)
+    friend = platform.follows[f"{one.userid}/{one.who}"]
+    platform.follows.put(replace(friend, add_way=platform.limits.acquisition_add_way))
+    CUSTOMERS.of(platform).put(one)
+    _warn(platform)
 
 
 def _warn(platform: Platform) -> None:

@@ -56,6 +56,16 @@ def test_transfer_customer_succeeds_a_day_later(caller: Anywhere) -> None:
     assert caller.get(f"{EC}/get", external_userid=who)["follow_user"][0]["add_way"] == 202
 
 
+def test_transfer_to_a_friend_leaves_that_friendship_as_it_was(caller: Anywhere) -> None:
+    """Who knows the new member already stays their friend since then, and loses the old one."""
+    who = caller.friend()
+    caller.friend(userid=OTHER, external_userid=who, state="store-b")
+    caller.post(HAND, **PAIR, external_userid=[who])
+    caller.pass_time(DAY_S)
+    friends = caller.get(f"{EC}/get", external_userid=who)["follow_user"]
+    assert [(row["userid"], row["state"], row["add_way"]) for row in friends] == [(OTHER, "store-b", 1)]
+
+
 @pytest.mark.covers("externalcontact/transfer_customer", "refusal")
 def test_transfer_customer_answers_for_each_customer(caller: Anywhere) -> None:
     """A stranger, somebody else's customer and one on the way have codes of their own; wrong members end the call."""

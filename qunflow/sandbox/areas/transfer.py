@@ -148,11 +148,13 @@ def _carry_out(platform: Platform, one: Transfer) -> None:
         fail(platform, one, LIMIT, "customer_limit_exceed", one.due_at)
         return
     platform.follows.put(replace(follow, ended_at=one.due_at))
-    platform.follows.put(Follow(one.takeover, one.who, one.due_at, ASSIGNED, follow.state, remark=follow.remark))
     TRANSFERS.of(platform).put(replace(one, status=DONE, done_at=one.due_at))
     gone = (("UserID", one.handover), ("ExternalUserID", one.who), ("Source", "DELETE_BY_TRANSFER"))
-    come = (("UserID", one.takeover), ("ExternalUserID", one.who), ("State", follow.state))
     platform.pushes.append(Push("change_external_contact", "del_external_contact", gone, one.due_at))
+    if platform.is_friend(one.takeover, one.who):
+        return
+    platform.follows.put(Follow(one.takeover, one.who, one.due_at, ASSIGNED, follow.state, remark=follow.remark))
+    come = (("UserID", one.takeover), ("ExternalUserID", one.who), ("State", follow.state))
     platform.pushes.append(Push("change_external_contact", "add_external_contact", come, one.due_at))
 
 
