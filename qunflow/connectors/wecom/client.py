@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -78,6 +79,7 @@ class WeCom:
         transport: replaces the network in tests.
         production: whether real people may be reached; QUNFLOW_ENV decides when left out.
         timeout_s: for connecting, and for each wait for bytes.
+        token_file: where the processes of a workspace share the access token; without it each has its own.
 
     Raises:
         ConfigurationError: production with a sandbox's address, or anything else with a real one.
@@ -93,12 +95,15 @@ class WeCom:
         transport: httpx.AsyncBaseTransport | None = None,
         production: bool | None = None,
         timeout_s: float = 10.0,
+        token_file: Path | None = None,
     ) -> None:
         real = os.environ.get("QUNFLOW_ENV") == "production" if production is None else production
         address = allowed_address(base_url, production=real, variable="QUNFLOW_WECOM_BASE_URL")
         self._agent_id = agent_id
         self._thread = LoopThread("wecom")
-        self._session = Session(address, corp_id, secret, transport=transport, timeout_s=timeout_s)
+        self._session = Session(
+            address, corp_id, secret, transport=transport, timeout_s=timeout_s, token_file=token_file
+        )
 
     def close(self) -> None:
         """Close the connections and stop the thread."""

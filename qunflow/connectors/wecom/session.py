@@ -1,7 +1,7 @@
 """
 Calls to WeCom with a valid access token: fetched once for all threads, renewed once when the platform takes it back.
 
-Which calls there are is left to ``client``.
+Which calls there are is left to ``client``, what processes share to ``tokens``.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from qunflow.connectors.http import Answer, Http
 from qunflow.connectors.wecom.answers import TRY_LATER, Body, Kind, TokenRefused, body_of
+from qunflow.connectors.wecom.tokens import Token, TokenFile, token_of
 from qunflow.errors import ChannelUnavailable
 
 # WeCom answers 45033 to too many parallel calls of one interface, without publishing the number.
 PARALLEL_CALLS = 4
-_RENEW_EARLY_S = 300.0
 _PAGES = 10_000
 
 
@@ -33,6 +34,7 @@ class Session:
         secret: the application's secret.
         transport: replaces the network in tests.
         timeout_s: for connecting, and for each wait for bytes.
+        token_file: where processes share the token; without it each process has its own.
     """
 
     def __init__(
@@ -43,11 +45,12 @@ class Session:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout_s: float = 10.0,
+        token_file: Path | None = None,
     ) -> None:
         self._http = Http(base_url, platform="WeCom", transport=transport, timeout_s=timeout_s)
         self._credentials = {"corpid": corp_id, "corpsecret": secret}
-        self._token = ""
-        self._valid_until = 0.0
+        self._token = Token()
+        self._shared = TokenFile(token_file, base_url, corp_id, secret) if token_file else None
         self._renewing = asyncio.Lock()
         self._gates: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PARALLEL_CALLS))
 
@@ -123,19 +126,18 @@ class Session:
     async def _valid_token(self, refused: str = "") -> str:
         # All calls run on one loop, so this lock makes one refresh serve every thread that waits for it.
         async with self._renewing:
-            now = asyncio.get_running_loop().time()
-            if not self._token or self._token == refused or now >= self._valid_until:
-                await self._renew(now)
-            return self._token
+            if not self._token.is_good(refused):
+                shared = self._shared
+                self._token = await (shared.renewed(refused, self._fetch) if shared else self._fetch(self._token))
+            return self._token.text
 
-    async def _renew(self, now: float) -> None:
+    async def _fetch(self, held: Token) -> Token:
         answer = await self._send("GET", "gettoken", "read", query=self._credentials)
         body = body_of(answer, "gettoken", "read")
-        token, lifetime_s = body.get("access_token"), body.get("expires_in")
-        if not isinstance(token, str) or not token or not isinstance(lifetime_s, int):
+        text, lifetime_s = body.get("access_token"), body.get("expires_in")
+        if not isinstance(text, str) or not text or not isinstance(lifetime_s, int):
             raise ChannelUnavailable("WeCom gave no access token", TRY_LATER, 5.0)
-        self._token = token
-        self._valid_until = now + max(lifetime_s - _RENEW_EARLY_S, lifetime_s / 2)
+        return token_of(text, lifetime_s, held)
 
 
 def listed(body: Body, key: str, path: str) -> list[Any]:
