@@ -6,6 +6,7 @@ Nothing heavy is imported before the command is known.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ app = App(
 
 SIMULATED_DAYS = range(1, 29)
 AGAIN_S = 0.05
+INTERRUPTED = 130
+_leaving: list[bool] = []
 
 Workspace = Annotated[Path | None, Parameter(name=["--workspace", "-w"])]
 
@@ -93,28 +96,32 @@ def main() -> int:
     _leave_on_signals()
     try:
         return int(app(result_action="return_value") or 0)
-    except QunflowError as error:
-        print(f"✖ {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        if (told := disk_problem(error)) is None:
-            raise
-        print(f"✖ {told}", file=sys.stderr)
-        return told.exit_code
-    except KeyboardInterrupt:
+    except BaseException as problem:  # noqa: BLE001 - what nobody foresaw is raised again
+        return _told(problem)
+
+
+def _told(problem: BaseException) -> int:
+    """Say what stopped a command and give its exit code; what nobody foresaw is raised again."""
+    if _leaving:  # a library may have wrapped the interrupt in an error of its own
         print("\n✖ stopped; what was done stays done, run it again for the rest", file=sys.stderr)
-        return 130
+        return INTERRUPTED
+    known = disk_problem(problem) if isinstance(problem, OSError) else problem
+    if not isinstance(known, QunflowError):
+        raise problem
+    print(f"✖ {known}", file=sys.stderr)
+    return known.exit_code
 
 
 def _leave_on_signals() -> None:
     """A closed terminal or a ``kill`` stops the services that were started just as Ctrl-C does."""
-    for sign in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         if signal.getsignal(sign) is not signal.SIG_IGN:  # as nohup wishes
             signal.signal(sign, _leave)
     sys.unraisablehook = _leave_after_all
 
 
 def _leave(*_signal: object) -> None:
+    _leaving.append(True)
     raise KeyboardInterrupt
 
 
@@ -127,4 +134,9 @@ def _leave_after_all(lost: sys.UnraisableHookArgs) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == INTERRUPTED:
+        # The services are stopped; threads that still wait for one of them would keep the terminal.
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from qunflow.runtime import Runtime
 
 HAND_OVER_S = 20.0
+# Whoever pressed Ctrl-C is waiting.
+CUT_SHORT_S = 2.0
 
 
 def point_at(folder: Path, prefect_url: str, prefect_home: Path) -> None:
@@ -84,15 +86,18 @@ def handed_over() -> Iterator[None]:
     """Hand over whatever happens: at exit Prefect would wait for minutes for a server that was stopped."""
     try:
         yield
-    finally:
-        if "prefect" in sys.modules:
-            hand_over_to_prefect()
+    except BaseException:
+        hand_over_to_prefect(CUT_SHORT_S)
+        raise
+    hand_over_to_prefect(HAND_OVER_S)
 
 
-def hand_over_to_prefect() -> None:
+def hand_over_to_prefect(patience_s: float) -> None:
     """Give the server the last logs and events while it is still there; at exit they would wait for it in vain."""
+    if "prefect" not in sys.modules:
+        return
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
     for worker in (APILogWorker, EventsWorker):
-        worker.drain_all(timeout=HAND_OVER_S, at_exit=False)
+        worker.drain_all(timeout=patience_s, at_exit=False)

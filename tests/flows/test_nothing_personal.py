@@ -65,7 +65,7 @@ def test_no_name_phone_id_or_secret_leaves_the_vault(house: Any, caplog: pytest.
 
     with pytest.raises(Exception, match=r"broken\.json:1:") as told:
         community_cycle(StageParams(dry_run=False))
-    hand_over_to_prefect()
+    hand_over_to_prefect(20)
 
     values = secrets_of(here.directory) | persons_of(export) | persons_of(DIRT) | {"贾不存", "13900139077"}
     kept = {**written(here.directory), "log": caplog.text.encode(), "error": str(told.value).encode()}
