@@ -1,7 +1,7 @@
 """
 What an answer of WeCom means: done, refused for good, refused for now, or nobody knows.
 
-WeCom reports business errors with HTTP 200 and an ``errcode``; the text beside it changes and is never read. For a
+WeCom reports business errors with HTTP 200 and an ``errcode``; the text beside it changes and decides nothing. For a
 write everything that is neither 0 nor a documented refusal is ambiguous: it may have been carried out.
 
 Source: WeCom developer centre, global error codes (table of 2024-04-08) and page 90454 (read 2026-11-21).
@@ -10,6 +10,10 @@ Source: WeCom developer centre, global error codes (table of 2024-04-08) and pag
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 from qunflow.connectors.http import Answer, AnswerLost
@@ -23,7 +27,11 @@ WAIT_A_LITTLE = "wait a few minutes, then run it again: only what is missing is 
 # Read by whoever still meets the error after every retry.
 TRY_LATER = "check the network and QUNFLOW_WECOM_BASE_URL, then run it again: only what is missing is done"
 _TOKEN_REFUSED = frozenset({40014, 42001})
-_CONCERNS_ALL = _TOKEN_REFUSED | {45009, 45033}
+CALL_LIMIT = 45009
+_CONCERNS_ALL = _TOKEN_REFUSED | {CALL_LIMIT, 45033}
+_LIMIT_WINDOW_S, _LONGEST_WINDOW_S = 60.0, 3_600.0
+_NOT_TRUSTED = 60020
+_CALLER = re.compile(r"from ip: ([0-9A-Fa-f.:]+)")
 
 
 class RefusedForNow(ChannelUnavailable):
@@ -42,6 +50,18 @@ class RefusedForNow(ChannelUnavailable):
 
 class TokenRefused(RefusedForNow):
     """The platform does not take this access token any more."""
+
+
+class RateLimited(RefusedForNow):
+    """Too many calls within a window or at the same time: by WeCom's count or by our own."""
+
+
+class AuthRefused(ConfigurationError):
+    """Corp, secret, application or robot key are wrong."""
+
+
+class PermissionRefused(ConfigurationError):
+    """The application may not do this, or not from here, until an administrator allows it."""
 
 
 # Refused for now: code → (seconds to wait, what it is).
@@ -67,9 +87,13 @@ _SETTINGS: dict[int, str] = {
     48001: "let the corp's administrator authorise this interface for the application",
     48002: "add the application under 客户联系 → 可调用接口的应用 in the admin console",
     50003: "enable the application in the admin console",
-    60020: "add this server's address to 企业可信IP in the admin console; it works about a minute later",
+    60020: "add this server's address{seen} to 企业可信IP in the admin console; it works about a minute later",
+    93000: "copy the robot's address from its group again: the key is wrong, or the robot was removed",
+    93004: "enable the robot in its group",
     301002: "QUNFLOW_WECOM_AGENT_ID does not belong to the application of QUNFLOW_WECOM_SECRET",
 }
+
+_AUTH = frozenset({40001, 40013, 40056, 40091, 41002, 41004, 50003, 93000, 93004, 301002})
 
 # Refused for good: code → what to do, for the refusals people meet most.
 _HINTS: dict[int, str] = {
@@ -103,21 +127,66 @@ def body_of(answer: Answer, path: str, kind: Kind) -> Body:
     if answer.status != 200 or body is None or code is None:
         raise _broken(answer, path, kind)
     if code != 0:
-        raise refusal(code, path, kind)
+        raise refusal(code, path, kind, str(body.get("errmsg")) if code == _NOT_TRUSTED else "")
     return body
 
 
-def refusal(code: int, path: str, kind: Kind) -> QunflowError:
-    """The typed error of an error code."""
+def refusal(code: int, path: str, kind: Kind, errmsg: str = "") -> QunflowError:
+    """The typed error of an error code; only of 60020 the text beside it is looked at, for the caller's address."""
     if code == BUSY:
         return _unclear(kind, f"WeCom says it is busy at {path} (code -1)", 5.0)
     if code in _LATER:
         wait_s, what = _LATER[code]
-        error = TokenRefused if code in _TOKEN_REFUSED else RefusedForNow
-        return error(f"WeCom refused {path} for now: {what} (code {code})", WAIT_A_LITTLE, wait_s, code)
+        return _later_error(code)(f"WeCom refused {path} for now: {what} (code {code})", WAIT_A_LITTLE, wait_s, code)
     if code in _SETTINGS:
-        return ConfigurationError(f"WeCom refused {path} because of the settings (code {code})", _SETTINGS[code])
+        mend = _SETTINGS[code].format(seen=_shortened(errmsg))
+        wrong = AuthRefused if code in _AUTH else PermissionRefused
+        return wrong(f"WeCom refused {path} because of the settings (code {code})", mend)
     return ChannelRefused(f"WeCom refused {path} (code {code})", _HINTS.get(code, "look the code up at WeCom"), code)
+
+
+def over_limit(path: str, wait_s: float) -> RateLimited:
+    """A call that was not made because it would be one too many; it may be in ``wait_s`` seconds."""
+    return RateLimited(f"{path} was called too often, nothing was sent", WAIT_A_LITTLE, wait_s, CALL_LIMIT)
+
+
+class Backoff:
+    """
+    How long to leave a call alone whose limit is reached: a minute, and twice as long each time, up to an hour.
+
+    WeCom blocks for as long as the window that was exceeded, and does not say which one it was.
+    """
+
+    def __init__(self) -> None:
+        self._refused: Counter[str] = Counter()
+
+    @contextmanager
+    def of(self, path: str) -> Iterator[None]:
+        """Put the wait into a refusal of ``path`` raised inside; anything else begins anew."""
+        try:
+            yield
+        except RateLimited as error:
+            if error.code == CALL_LIMIT:
+                wait_s = min(_LIMIT_WINDOW_S * 2 ** self._refused[path], _LONGEST_WINDOW_S)
+                self._refused[path] += 1
+                raise RateLimited(error.problem, error.next_step, wait_s, error.code) from None
+            raise
+        self._refused.pop(path, None)
+
+
+def _later_error(code: int) -> type[RefusedForNow]:
+    if code in _TOKEN_REFUSED:
+        return TokenRefused
+    return RateLimited if code in _CONCERNS_ALL else RefusedForNow
+
+
+def _shortened(errmsg: str) -> str:
+    """The beginning of the address a call came from, enough to tell servers apart."""
+    found = _CALLER.search(errmsg)
+    if found is None:
+        return ""
+    mark = "." if "." in found[1] else ":"
+    return f" ({mark.join(found[1].split(mark)[:2])}{mark}…)"
 
 
 def _broken(answer: Answer, path: str, kind: Kind) -> ChannelUnavailable:

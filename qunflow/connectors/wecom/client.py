@@ -19,9 +19,10 @@ from typing import Any, Literal
 import httpx
 
 from qunflow.connectors.http import AnswerLost, LoopThread, allowed_address
+from qunflow.connectors.limiter import Rate
 from qunflow.connectors.wecom import limits
 from qunflow.connectors.wecom.answers import TRY_LATER, Body, Kind
-from qunflow.connectors.wecom.session import Session, listed
+from qunflow.connectors.wecom.session import CALL_RATES, Session, listed
 from qunflow.errors import BadInput, ChannelRefused, ChannelUnavailable
 
 _NO_CONTACT = 84061
@@ -80,6 +81,7 @@ class WeCom:
         production: whether real people may be reached; QUNFLOW_ENV decides when left out.
         timeout_s: for connecting, and for each wait for bytes.
         token_file: where the processes of a workspace share the access token; without it each has its own.
+        rates: how often each call may be made; over it a call is refused here, as WeCom would.
 
     Raises:
         ConfigurationError: production with a sandbox's address, or anything else with a real one.
@@ -96,13 +98,14 @@ class WeCom:
         production: bool | None = None,
         timeout_s: float = 10.0,
         token_file: Path | None = None,
+        rates: Sequence[Rate] = CALL_RATES,
     ) -> None:
         real = os.environ.get("QUNFLOW_ENV") == "production" if production is None else production
         address = allowed_address(base_url, production=real, variable="QUNFLOW_WECOM_BASE_URL")
         self._agent_id = agent_id
         self._thread = LoopThread("wecom")
         self._session = Session(
-            address, corp_id, secret, transport=transport, timeout_s=timeout_s, token_file=token_file
+            address, corp_id, secret, transport=transport, timeout_s=timeout_s, token_file=token_file, rates=rates
         )
 
     def close(self) -> None:

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from qunflow.connectors.http import Answer, Http
-from qunflow.connectors.wecom.answers import TRY_LATER, Body, Kind, TokenRefused, body_of
+from qunflow.connectors.limiter import Limiter, Rate
+from qunflow.connectors.wecom.answers import TRY_LATER, Backoff, Body, Kind, TokenRefused, body_of, over_limit
 from qunflow.connectors.wecom.tokens import Token, TokenFile, token_of
 from qunflow.errors import ChannelUnavailable
 
 # WeCom answers 45033 to too many parallel calls of one interface, without publishing the number.
 PARALLEL_CALLS = 4
 _PAGES = 10_000
+# Page 90454 of 2023-08-28: for each corp and interface.
+CALL_RATES = (Rate(10_000, 60), Rate(150_000, 3_600))
+_PATIENCE_S = 2.0
 
 
 class Session:
@@ -35,6 +39,7 @@ class Session:
         transport: replaces the network in tests.
         timeout_s: for connecting, and for each wait for bytes.
         token_file: where processes share the token; without it each process has its own.
+        rates: how often each call may be made.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class Session:
         transport: httpx.AsyncBaseTransport | None = None,
         timeout_s: float = 10.0,
         token_file: Path | None = None,
+        rates: Sequence[Rate] = CALL_RATES,
     ) -> None:
         self._http = Http(base_url, platform="WeCom", transport=transport, timeout_s=timeout_s)
         self._credentials = {"corpid": corp_id, "corpsecret": secret}
@@ -53,6 +59,8 @@ class Session:
         self._shared = TokenFile(token_file, base_url, corp_id, secret) if token_file else None
         self._renewing = asyncio.Lock()
         self._gates: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PARALLEL_CALLS))
+        self._limiter = Limiter(rates)
+        self._backoff = Backoff()
 
     async def call(
         self,
@@ -112,8 +120,18 @@ class Session:
         method = "GET" if json is None and files is None else "POST"
         asked = {**(query or {}), "access_token": token}
         async with self._gates[path]:
+            await self._take_turn(path)
             answer = await self._send(method, path, kind, query=asked, json=json, files=files)
-        return body_of(answer, path, kind)
+        with self._backoff.of(path):
+            return body_of(answer, path, kind)
+
+    async def _take_turn(self, path: str) -> None:
+        wait_s = self._limiter.wait_s(path)
+        while 0 < wait_s <= _PATIENCE_S:
+            await asyncio.sleep(wait_s)
+            wait_s = self._limiter.wait_s(path)
+        if wait_s:
+            raise over_limit(path, wait_s)
 
     async def _send(self, method: str, path: str, kind: Kind, **parts: Any) -> Answer:
         try:
