@@ -99,7 +99,7 @@ def report(run: StageRun, found: Sequence[figures.Figure], stands: Sequence[Stan
     here = run.runtime
     changed = here.store.write(partial(figures.record, new=found, at=run.now))
     shown = conversion_report.markdown_of(run, found, stands, buyers)
-    publish("conversion-report", shown, here.language.text("conversion.report"))
+    publish("report-conversion", shown, here.language.text("conversion.report"))
     return changed
 
 

@@ -120,7 +120,7 @@ def keep_figures(plan: Plan, found: list[figures.Figure]) -> int:
 def publish_report(plan: Plan, seen: Dirt, cohort: CohortMeasure, board: tuple[GroupMeasure, ...]) -> None:
     """Show the stage report, with its pictures, in the Prefect UI."""
     words = runtime.current().language
-    publish("retention-report", stage_report(plan, seen, cohort, board, words), words.text("retention.title"))
+    publish("report-retention", stage_report(plan, seen, cohort, board, words), words.text("retention.title"))
 
 
 def dirt_frame(seen: Dirt) -> pd.DataFrame:

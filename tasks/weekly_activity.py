@@ -131,5 +131,5 @@ def report_week(run: StageRun) -> int:
     with here.store.reading() as conn:
         found = figures_of(conn, run)
     changed = here.store.write(partial(figures.record, new=found, at=run.now))
-    publish("weekly-activity-report", markdown_of(run, found), here.language.text("weekly_activity.report"))
+    publish("report-weekly-activity", markdown_of(run, found), here.language.text("weekly_activity.report"))
     return changed

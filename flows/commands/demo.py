@@ -9,15 +9,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from flows.commands import living, prepare
 from flows.commands import season as seasons
 from flows.commands.season import Season
 from flows.commands.services import free_port, stop
+from flows.commands.showing import stage_table, tell_links
 from qunflow.language import Catalogue, catalogue
 from qunflow.runtime.stage import StageOutcome
 
@@ -38,16 +39,16 @@ def demo(*, seed: int, days: int, out: Path, lang: str) -> int:
     folder = out.resolve()
     season = Season(folder, folder / "run", seed, free_port(), free_port())
     seasons.clear(season.folder)
-    with _services(season, words, console) as prefect_url, living.handed_over():
+    with _services(season, words, console), living.handed_over():
         outcomes = _live(season, days, words, console)
         report = _report(season, days, lang)
-    _show(outcomes, report, prefect_url, words, Console())
+    _show(outcomes, report, words, Console())
     console.print(words.text("demo.took", seconds=round(time.monotonic() - began)))
     return 1 if any(outcome.problem for outcome in outcomes) else 0
 
 
 @contextmanager
-def _services(season: Season, words: Catalogue, console: Console) -> Iterator[str]:
+def _services(season: Season, words: Catalogue, console: Console) -> Iterator[None]:
     """Everything the season talks to, gone again whatever happens."""
     port = free_port()
     url, home = f"http://127.0.0.1:{port}", season.folder / "prefect"
@@ -58,7 +59,7 @@ def _services(season: Season, words: Catalogue, console: Console) -> Iterator[st
             living.point_at(season.folder, url, home)
             prepare.workspace(season, lambda step: progress.update(bar, description=words.text(f"demo.{step}")))
             prepare.wait(prefect, lambda step: progress.update(bar, description=words.text(f"demo.{step}")))
-        yield url
+        yield
     finally:
         stop(season.run_folder, NAMES)
 
@@ -96,34 +97,24 @@ def _report(season: Season, days: int, lang: str) -> Path:
     return path
 
 
-def _show(outcomes: Sequence[StageOutcome], report: Path, prefect_url: str, words: Catalogue, console: Console) -> None:
-    table = Table(title=words.text("demo.title"), title_justify="left")
-    for name, side in (("stage", "left"), ("rows_in", "right"), ("rows_out", "right"), ("checks", "right")):
-        table.add_column(words.text(f"cycle.{name}"), justify=side)  # type: ignore[arg-type]
-    table.add_column(words.text("cycle.seconds"), justify="right")
-    table.add_column(words.text("cycle.run"), overflow="fold")
-    for stage in dict.fromkeys(outcome.stage for outcome in outcomes):
-        table.add_row(*_row(stage, [one for one in outcomes if one.stage == stage], words))
-    console.print(table)
+def _show(outcomes: Sequence[StageOutcome], report: Path, words: Catalogue, console: Console) -> None:
+    stages = list(dict.fromkeys(outcome.stage for outcome in outcomes))
+    rows = [_summed(stage, [one for one in outcomes if one.stage == stage]) for stage in stages]
+    console.print(stage_table(words.text("demo.title"), rows, words))
     for stage, problem in dict.fromkeys((one.stage, one.problem) for one in outcomes if one.problem):
         console.print(f"✖ {words.text(f'stages.{stage}')}: {problem}", markup=False)
-    folder = report.parent
+    tell_links({outcome.stage: outcome.flow_run_id for outcome in outcomes}, words, console)
     console.print(words.text("demo.report", path=report), soft_wrap=True, markup=False)
-    console.print(words.text("demo.next", folder=folder), soft_wrap=True, markup=False)
+    console.print(words.text("demo.next", folder=report.parent), soft_wrap=True, markup=False)
 
 
-def _row(stage: str, of_stage: Sequence[StageOutcome], words: Catalogue) -> tuple[str, ...]:
+def _summed(stage: str, of_stage: Sequence[StageOutcome]) -> dict[str, Any]:
+    """All days of a stage in one row."""
     done = [one.summary for one in of_stage if not one.problem]
-    total = {
-        name: sum(summary[name] for summary in done)
-        for name in ("rows_in", "rows_out", "checks_passed", "checks_total")
+    names = ("rows_in", "rows_out", "checks_passed", "checks_total", "warnings")
+    return {
+        "stage": stage,
+        "problem": len(done) < len(of_stage),
+        "seconds": sum(one.seconds for one in of_stage),
+        **{name: sum(summary[name] for summary in done) for name in names},
     }
-    mark = "✔" if len(done) == len(of_stage) else "✖"
-    return (
-        f"{mark} {words.text(f'stages.{stage}')}",
-        str(total["rows_in"]),
-        str(total["rows_out"]),
-        f"{total['checks_passed']}/{total['checks_total']}",
-        f"{sum(one.seconds for one in of_stage):.1f}",
-        f"http://127.0.0.1:4200/runs/flow-run/{of_stage[-1].flow_run_id}",
-    )

@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from rich.console import Console
 
 from flows.commands import living
 from flows.commands import season as seasons
 from flows.commands.services import free_port, start, stop, wait_ready
+from flows.commands.showing import tell_result
 from qunflow.errors import BadInput, QunflowError
+from qunflow.language import catalogue
 from qunflow.settings.environment import workspace_directory
 
 SHARED_PREFECT = "http://127.0.0.1:4200"
@@ -42,7 +45,10 @@ def run_one(name: str, form: Mapping[str, Any], *, workspace: Path | None, as_js
         living.point_at(folder, url, folder / "prefect")
         with living.handed_over(), living.without_heartbeats(), _told_of_retries():
             result = _run(name, form)
-    print(json.dumps(result, ensure_ascii=False, default=str) if as_json else _table(result))
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, default=str))
+    else:
+        tell_result(result, catalogue(), Console())
     for one in result.get("stages", [result]):
         for problem in one.get("unread", ()):
             print(f"! {problem}", file=sys.stderr)
@@ -132,8 +138,3 @@ def _flow(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     others: dict[str, Callable[..., Any]] = {"cycle": community_cycle, "upkeep": upkeep}
     return (others[name], StageParams) if name in others else (CHAIN[name], FORMS[name])
-
-
-def _table(result: Mapping[str, Any]) -> str:
-    stages = result.get("stages", [result])
-    return "\n".join("  ".join(f"{key}={value}" for key, value in stage.items() if key != "unread") for stage in stages)

@@ -57,8 +57,12 @@ class Bar:
 
 
 def as_data_uri(picture: str) -> str:
-    """The picture as an address that Markdown and mail can show: ``![title](data:image/svg+xml;base64,…)``."""
-    return "data:image/svg+xml;base64," + base64.b64encode(picture.encode()).decode()
+    """
+    The picture as an address that Markdown and mail can show: ``![title](data:image/svg+xml;base64,…)``.
+
+    It gets a light ground of its own: pages like Prefect's are dark, and the labels are too.
+    """
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.on_light_ground(picture).encode()).decode()
 
 
 def funnel_svg(

@@ -60,7 +60,9 @@ def _stay(data: ReportData, words: Words) -> Tile | None:
     newest = max(due, key=lambda f: f.dimensions.get("cohort", ""))
     cohort = wording.short_day(newest.dimensions.get("cohort", ""))
     small = words.text("report.tile.cohort", cohort=cohort)
-    return Tile(words.text("report.tile.stay_d7"), wording.share_with_n(newest, words), small)
+    if newest.value is not None:
+        small = f"{small} {wording.fraction(newest)}"
+    return Tile(words.text("report.tile.stay_d7"), wording.told(newest, words), small)
 
 
 def _delivery(data: ReportData, words: Words) -> Tile | None:
@@ -76,9 +78,8 @@ def _checkin(data: ReportData, words: Words) -> Tile | None:
     if figure is None:
         return None
     label = words.text("report.tile.checkin")
-    return Tile(
-        label, wording.share_with_n(figure, words), wording.fraction(figure), _trend(data, "checkin_rate", label)
-    )
+    small = words.text("report.tile.of_enrolled", part=wording.fraction(figure))
+    return Tile(label, wording.told(figure, words), small, _trend(data, "checkin_rate", label))
 
 
 def _revenue(data: ReportData, words: Words) -> Tile | None:

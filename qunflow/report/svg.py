@@ -7,6 +7,7 @@ elements themselves: no style sheet, no script, no font to load. Which chart sho
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from html import escape
@@ -14,6 +15,7 @@ from html import escape
 INK = "#1d2733"
 MUTED = "#66717f"
 LINE = "#e4e1d9"
+GROUND = "#ffffff"
 EMPTY = "#f4f2ec"
 TEAL = "#0f6b62"
 PALE = "#e6f2ef"
@@ -36,6 +38,17 @@ def document(width: float, height: float, title: str, parts: Sequence[str]) -> s
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{name}" font-family="{FONT}">'
         f"<title>{name}</title>{''.join(parts)}</svg>"
+    )
+
+
+def on_light_ground(picture: str, margin: float = 12) -> str:
+    """The same picture inside a light frame, for pages whose own ground may be dark."""
+    width, height = (float(found) for found in re.findall(r'(?:width|height)="([\d.]+)"', picture)[:2])
+    wide, high = number(width + 2 * margin), number(height + 2 * margin)
+    inner = picture.replace("<svg ", f'<svg x="{number(margin)}" y="{number(margin)}" ', 1)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{high}" viewBox="0 0 {wide} {high}">'
+        f'<rect width="{wide}" height="{high}" rx="8" fill="{GROUND}"/>{inner}</svg>'
     )
 
 

@@ -273,7 +273,7 @@ def test_the_report_shows_pictures_and_dirt(here: Runtime) -> None:
     bring(here, DIRT)
     measure()
 
-    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["retention-report"]))
+    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["report-retention"]))
     with get_client(sync_client=True) as client:
         [newest] = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.CREATED_DESC, limit=1)
     text = str(newest.data)

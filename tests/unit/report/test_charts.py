@@ -63,10 +63,15 @@ def test_every_chart_can_be_read_aloud_and_needs_nothing_else(picture: str) -> N
 
 @pytest.mark.parametrize("picture", all_charts("x"))
 def test_a_data_uri_holds_the_same_picture(picture: str) -> None:
-    """Markdown pages show the chart as an image."""
+    """Markdown pages show the chart as an image, on a light ground even where the page is dark."""
     head, _, body = as_data_uri(picture).partition(",")
+    framed = ElementTree.fromstring(base64.b64decode(body))
+    ground, inner = framed
+
     assert head == "data:image/svg+xml;base64"
-    assert base64.b64decode(body).decode() == picture
+    assert (ground.tag, ground.get("fill")) == (f"{SVG}rect", "#ffffff")
+    assert float(framed.get("width", "0")) > float(inner.get("width", "0"))
+    assert [element.tag for element in inner.iter()] == [element.tag for element in drawn(picture).iter()]
 
 
 @pytest.mark.parametrize(
