@@ -17,6 +17,7 @@ from qunflow.acquisition.leads import UNKNOWN_CHANNEL
 from qunflow.clock import day_bounds, local_day
 
 WINDOW_DAYS = 7
+PULLED_IN = "pulled_in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,20 @@ class DayMovement:
 def channel_of_each(
     leads: Iterable[LeadFact], contacts: Iterable[ContactFact], stays: Iterable[StayFact]
 ) -> dict[int, str]:
-    """The channel a person is credited to: of the contact, else of the lead, else of the code they scanned."""
+    """
+    The channel a person is credited to: of the contact, else of the lead, else of the code they scanned.
+
+    Whom a member pulled in and no channel claims is ``PULLED_IN``: nobody knows less of them, but how they came.
+    """
     credited: dict[int, str] = {}
+    stays = tuple(stays)
     facts: tuple[ContactFact | LeadFact | StayFact, ...] = (*contacts, *leads, *stays)
     for fact in facts:
         if fact.channel and fact.channel != UNKNOWN_CHANNEL:
             credited.setdefault(fact.person_id, fact.channel)
+    for stay in stays:
+        if stay.pulled_in:
+            credited.setdefault(stay.person_id, PULLED_IN)
     return credited
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from qunflow.acquisition.funnel import PULLED_IN
 from qunflow.acquisition.leads import UNKNOWN_CHANNEL
 from qunflow.report import wording
 from qunflow.report.model import Cell, ReportData, Table, Words
@@ -53,4 +54,6 @@ def group_name(data: ReportData, ref: str) -> str:
 
 def channel_name(data: ReportData, key: str, words: Words) -> str:
     """The name of a channel; arrivals nobody can place are said to be so."""
-    return words.text("report.no_channel") if key in ("", UNKNOWN_CHANNEL) else data.channel_names.get(key, key)
+    if key in ("", UNKNOWN_CHANNEL):
+        return words.text("report.no_channel")
+    return words.text("report.pulled_in") if key == PULLED_IN else data.channel_names.get(key, key)

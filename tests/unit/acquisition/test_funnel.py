@@ -116,3 +116,13 @@ def test_the_day_s_movement_counts_comings_goings_and_people() -> None:
     assert (moved.joins, moved.joins_pulled_in, moved.leaves, moved.net_growth) == (1, 1, 1, 0)
     assert moved.unique_members == 3
     assert moved.members_of == {1: 3, 2: 1, 3: 0}
+
+
+def test_pulled_in_people_without_a_channel_have_a_row_of_their_own() -> None:
+    """Whom a member brought is not of unknown origin; a channel that claims the person comes first."""
+    stays = [stay(1, local(2), pulled=True), stay(2, local(2)), stay(3, local(2), pulled=True)]
+    contacts = [ContactFact(3, "poster-a", local(1))]
+
+    assert of("pulled_in", contacts=contacts, stays=stays).joined == 1
+    assert of("other", contacts=contacts, stays=stays).joined == 1
+    assert of("poster-a", contacts=contacts, stays=stays).joined == 1
