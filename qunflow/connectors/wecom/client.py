@@ -12,21 +12,21 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 
-from qunflow.connectors.http import AnswerLost, LoopThread, allowed_address
+from qunflow.connectors.http import LoopThread, allowed_address
 from qunflow.connectors.limiter import Rate
 from qunflow.connectors.wecom import limits
-from qunflow.connectors.wecom.answers import TRY_LATER, Body, Kind
+from qunflow.connectors.wecom.answers import TRY_LATER, Body
+from qunflow.connectors.wecom.calls import EC, Calls, instant, needed, part
 from qunflow.connectors.wecom.session import CALL_RATES, Session, listed
 from qunflow.errors import BadInput, ChannelRefused, ChannelUnavailable
 
 _NO_CONTACT = 84061
-_EC = "externalcontact"
 DUPLICATE_CHECK_S = 14_400
 
 
@@ -107,6 +107,7 @@ class WeCom:
         self._session = Session(
             address, corp_id, secret, transport=transport, timeout_s=timeout_s, token_file=token_file, rates=rates
         )
+        self._calls = Calls(self._thread, self._session)
 
     def close(self) -> None:
         """Close the connections and stop the thread."""
@@ -117,15 +118,15 @@ class WeCom:
 
     def follow_users(self) -> list[str]:
         """Members with customer contact enabled."""
-        path = f"{_EC}/get_follow_user_list"
-        return [str(one) for one in listed(self._call(path, "read"), "follow_user", path)]
+        path = f"{EC}/get_follow_user_list"
+        return [str(one) for one in listed(self._calls.call(path, "read"), "follow_user", path)]
 
     def customers(self, userid: str | Sequence[str]) -> list[Body]:
         """Customers of up to 100 members: ``{"external_contact": {…}, "follow_info": {…}}`` each."""
         users = [userid] if isinstance(userid, str) else list(userid)
         asked = {"userid_list": users, "limit": 100}
         try:
-            return self._pages(f"{_EC}/batch/get_by_user", "external_contact_list", asked)
+            return self._calls.pages(f"{EC}/batch/get_by_user", "external_contact_list", asked)
         except ChannelRefused as error:
             if error.code == _NO_CONTACT:  # how WeCom says that a member has no customers
                 return []
@@ -133,20 +134,20 @@ class WeCom:
 
     def customer(self, external_userid: str) -> Body:
         """One customer with all followers. Raises: ChannelRefused 84061 when nobody follows them any more."""
-        return self._call(f"{_EC}/get", "read", query={"external_userid": external_userid})
+        return self._calls.call(f"{EC}/get", "read", query={"external_userid": external_userid})
 
     def groups(self, owners: Sequence[str] = ()) -> list[Body]:
         """Customer groups, ``{"chat_id", "status"}`` each, of some owners or of everybody visible."""
         asked: Body = {"status_filter": 0, "limit": 1_000}
         if owners:
             asked["owner_filter"] = {"userid_list": list(owners)}
-        return self._pages(f"{_EC}/groupchat/list", "group_chat_list", asked)
+        return self._calls.pages(f"{EC}/groupchat/list", "group_chat_list", asked)
 
     def group(self, chat_id: str) -> Body:
         """One group with its members, as WeCom describes it; names are left out, ids are enough."""
-        path = f"{_EC}/groupchat/get"
-        body = self._call(path, "read", {"chat_id": chat_id, "need_name": 0})
-        return _part(body, "group_chat", path)
+        path = f"{EC}/groupchat/get"
+        body = self._calls.call(path, "read", {"chat_id": chat_id, "need_name": 0})
+        return part(body, "group_chat", path)
 
     # --- live group codes ---
 
@@ -154,21 +155,23 @@ class WeCom:
         """Make a live group code for one to five groups; returns its config id, which WeCom never shows again."""
         if not 1 <= len(chat_ids) <= 5 or len(state) > 30:
             raise BadInput("a live code needs one to five groups and a state of at most 30 characters", "shorten it")
-        path = f"{_EC}/groupchat/add_join_way"
+        path = f"{EC}/groupchat/add_join_way"
         asked = {"scene": 2, "chat_id_list": list(chat_ids), "state": state, "remark": remark[:30]}
-        return _needed(self._call(path, "write", {**asked, "auto_create_room": int(auto_create)}), "config_id", path)
+        return needed(
+            self._calls.call(path, "write", {**asked, "auto_create_room": int(auto_create)}), "config_id", path
+        )
 
     def get_join_way(self, config_id: str) -> JoinWay:
         """A live group code with the address of its picture."""
-        path = f"{_EC}/groupchat/get_join_way"
-        way = _part(self._call(path, "read", {"config_id": config_id}), "join_way", path)
+        path = f"{EC}/groupchat/get_join_way"
+        way = part(self._calls.call(path, "read", {"config_id": config_id}), "join_way", path)
         chats = tuple(str(one) for one in listed(way, "chat_id_list", path))
         return JoinWay(str(way.get("config_id")), str(way.get("qr_code") or ""), chats, str(way.get("state") or ""))
 
     def update_join_way(self, config_id: str, chat_ids: Sequence[str], *, state: str, remark: str = "") -> None:
         """Point a live group code at other groups; every field is overwritten."""
         asked = {"config_id": config_id, "scene": 2, "chat_id_list": list(chat_ids), "auto_create_room": 0}
-        self._call(f"{_EC}/groupchat/update_join_way", "write", {**asked, "state": state, "remark": remark[:30]})
+        self._calls.call(f"{EC}/groupchat/update_join_way", "write", {**asked, "state": state, "remark": remark[:30]})
 
     # --- messages to customers ---
 
@@ -180,7 +183,7 @@ class WeCom:
             ChannelRefused: 41050 too late or unknown code, 41051 somebody has welcomed already.
         """
         asked = {"welcome_code": welcome_code, **_message(text, attachments)}
-        self._call(f"{_EC}/send_welcome_msg", "write", asked)
+        self._calls.call(f"{EC}/send_welcome_msg", "write", asked)
 
     def add_msg_template(
         self,
@@ -204,39 +207,41 @@ class WeCom:
         most = limits.CHATS_PER_TASK if chat_type == "group" else limits.PERSONS_PER_TASK
         if not 1 <= len(targets) <= most or not sender:
             raise BadInput(f"a mass task needs a sender and 1 to {most} targets, not {len(targets)}", "split it")
-        path = f"{_EC}/add_msg_template"
+        path = f"{EC}/add_msg_template"
         name = "chat_id_list" if chat_type == "group" else "external_userid"
         asked = {"chat_type": chat_type, "sender": sender, name: list(targets), **_message(text, attachments)}
-        body = self._call(path, "write", asked)
-        return _needed(body, "msgid", path), tuple(str(one) for one in listed(body, "fail_list", path))
+        body = self._calls.call(path, "write", asked)
+        return needed(body, "msgid", path), tuple(str(one) for one in listed(body, "fail_list", path))
 
     def groupmsg_list(self, chat_type: Literal["group", "single"], start: datetime, end: datetime) -> list[MassTask]:
         """Mass tasks created within a window of at most a month, by anybody."""
-        path = f"{_EC}/get_groupmsg_list_v2"
+        path = f"{EC}/get_groupmsg_list_v2"
         window = {"start_time": int(start.timestamp()), "end_time": int(end.timestamp())}
-        found = self._pages(path, "group_msg_list", {"chat_type": chat_type, "filter_type": 2, "limit": 100, **window})
+        found = self._calls.pages(
+            path, "group_msg_list", {"chat_type": chat_type, "filter_type": 2, "limit": 100, **window}
+        )
         return [_mass_task(one, path) for one in found]
 
     def groupmsg_task(self, msgid: str) -> list[TaskOwner]:
         """Who has to confirm a mass task, and who has."""
-        path = f"{_EC}/get_groupmsg_task"
-        found = self._pages(path, "task_list", {"msgid": msgid, "limit": 1_000})
+        path = f"{EC}/get_groupmsg_task"
+        found = self._calls.pages(path, "task_list", {"msgid": msgid, "limit": 1_000})
         # In this list 2 means sent; in the list of recipients it is 1.
         return [TaskOwner(str(one.get("userid")), one.get("status") == 2) for one in found]
 
     def groupmsg_send_result(self, msgid: str, userid: str) -> list[SendResult]:
         """What became of each recipient of one member's part of a mass task."""
-        path = f"{_EC}/get_groupmsg_send_result"
-        found = self._pages(path, "send_list", {"msgid": msgid, "userid": userid, "limit": 1_000})
+        path = f"{EC}/get_groupmsg_send_result"
+        found = self._calls.pages(path, "send_list", {"msgid": msgid, "userid": userid, "limit": 1_000})
         return [_send_result(one) for one in found]
 
     def remind(self, msgid: str) -> None:
         """Remind the members who have not confirmed. Raises: ChannelRefused 41094 after three times in 24 hours."""
-        self._call(f"{_EC}/remind_groupmsg_send", "write", {"msgid": msgid})
+        self._calls.call(f"{EC}/remind_groupmsg_send", "write", {"msgid": msgid})
 
     def cancel(self, msgid: str) -> None:
         """Withdraw a mass task from those who have not confirmed; what was delivered stays."""
-        self._call(f"{_EC}/cancel_groupmsg_send", "write", {"msgid": msgid})
+        self._calls.call(f"{EC}/cancel_groupmsg_send", "write", {"msgid": msgid})
 
     # --- messages to staff, files ---
 
@@ -255,7 +260,7 @@ class WeCom:
         limits.require_fields(msgtype, part)
         checked = {"enable_duplicate_check": 1, "duplicate_check_interval": DUPLICATE_CHECK_S}
         asked = {"touser": userid, "agentid": self._agent_id, "msgtype": msgtype, msgtype: dict(part), **checked}
-        body = self._call("message/send", "write", asked)
+        body = self._calls.call("message/send", "write", asked)
         if userid in str(body.get("invaliduser") or "").split("|"):
             raise ChannelRefused("WeCom knows no such member for a message to staff", "check qunflow.yaml", 81013)
         return str(body.get("msgid") or "")
@@ -264,28 +269,8 @@ class WeCom:
         """Upload a file; returns a media id that is valid for three days."""
         if len(content) <= 5:
             raise BadInput(f"the file {name} is empty", "upload a real file")
-        body = self._call("media/upload", "write", query={"type": kind}, files={"media": (name, content)})
-        return _needed(body, "media_id", "media/upload")
-
-    def _call(
-        self,
-        path: str,
-        kind: Kind,
-        json: Mapping[str, Any] | None = None,
-        *,
-        query: Mapping[str, str] | None = None,
-        files: Mapping[str, Any] | None = None,
-    ) -> Body:
-        return self._thread.run(self._session.call(path, kind=kind, json=json, query=query, files=files))
-
-    def _pages(self, path: str, key: str, json: Mapping[str, Any]) -> list[Body]:
-        async def gather() -> list[Any]:
-            return [item async for item in self._session.pages(path, key, json)]
-
-        found = self._thread.run(gather())
-        if not all(isinstance(one, dict) for one in found):
-            raise ChannelUnavailable(f"WeCom gave a broken list in {path}", TRY_LATER, 5.0)
-        return found
+        body = self._calls.call("media/upload", "write", query={"type": kind}, files={"media": (name, content)})
+        return needed(body, "media_id", "media/upload")
 
 
 def _message(text: str, attachments: Sequence[Mapping[str, Any]]) -> Body:
@@ -294,37 +279,17 @@ def _message(text: str, attachments: Sequence[Mapping[str, Any]]) -> Body:
     return {**message, "attachments": [dict(one) for one in attachments]} if attachments else message
 
 
-def _needed(body: Body, key: str, path: str) -> str:
-    value = body.get(key)
-    if not isinstance(value, str) or not value:
-        # The write was accepted, but without its id it can only be found again by asking.
-        raise AnswerLost(f"WeCom gave no {key} in its answer to {path}", "what happened is asked for later", 5.0)
-    return value
-
-
-def _part(body: Body, key: str, path: str) -> Body:
-    value = body.get(key)
-    if not isinstance(value, dict):
-        raise ChannelUnavailable(f"WeCom gave no {key} in its answer to {path}", TRY_LATER, 5.0)
-    return value
-
-
-def _instant(value: Any) -> datetime | None:
-    # Some numbers arrive as strings.
-    return datetime.fromtimestamp(int(value), UTC) if str(value or "").isdecimal() and int(value) > 0 else None
-
-
 def _mass_task(one: Body, path: str) -> MassTask:
-    created = _instant(one.get("create_time"))
+    created = instant(one.get("create_time"))
     text = one.get("text")
     if created is None or not isinstance(one.get("msgid"), str):
         raise ChannelUnavailable(f"WeCom gave a mass task without id or time in {path}", TRY_LATER, 5.0)
     content = str(text.get("content") or "") if isinstance(text, dict) else ""
-    attachments = tuple(part for part in listed(one, "attachments", path) if isinstance(part, dict))
+    attachments = tuple(found for found in listed(one, "attachments", path) if isinstance(found, dict))
     return MassTask(one["msgid"], created, content, attachments, str(one.get("creator") or ""))
 
 
 def _send_result(one: Body) -> SendResult:
     target = str(one.get("chat_id") or one.get("external_userid") or "")
     status = one.get("status")
-    return SendResult(target, status if isinstance(status, int) else 0, _instant(one.get("send_time")))
+    return SendResult(target, status if isinstance(status, int) else 0, instant(one.get("send_time")))
