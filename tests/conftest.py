@@ -146,8 +146,13 @@ def absent() -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what only ./run soak runs, and what needs a program that is not here (marker ``needs_<program>``)."""
-    marks = [] if os.environ.get("QUNFLOW_SOAK") == "1" else ["soak_only"]
+    """
+    Leave out what only ./run soak runs, what asks a real company, and what needs a program that is not here.
+
+    The last has the marker ``needs_<program>``.
+    """
+    asked_for = {"soak_only": "QUNFLOW_SOAK", "real_wecom": "QUNFLOW_VERIFY_WECOM"}
+    marks = [mark for mark, variable in asked_for.items() if os.environ.get(variable) != "1"]
     marks += [f"needs_{program}" for program in absent()]
     left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in marks)]
     config.hook.pytest_deselected(items=left_out)

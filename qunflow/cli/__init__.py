@@ -32,6 +32,7 @@ COMMANDS = {
     "web": "qunflow.cli.web:web",
     "db": "qunflow.cli.database:app",
     "sandbox": "qunflow.cli.sandbox:sandbox",
+    "verify": "qunflow.cli.verify:app",
 }
 
 

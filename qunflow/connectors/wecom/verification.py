@@ -23,6 +23,7 @@ Answers: TypeAlias = dict[str, Body | None]
 _EC = "externalcontact"
 _ZONE = ZoneInfo("Asia/Shanghai")
 _WEEK = timedelta(days=7)
+_MEMBERS = 100
 READ = (
     "gettoken",
     f"{_EC}/get_follow_user_list",
@@ -98,7 +99,7 @@ def read(caller: Caller, now: datetime) -> Answers:
     """
     The answers to the reading calls, in their order; ``None`` where there was nothing to ask about.
 
-    Only the first page of the first member's customers and the first group are looked into.
+    Only the first hundred members, the first page of their customers and the first group are looked into.
     """
     answers: Answers = dict.fromkeys(READ)
     answers["gettoken"] = caller.log_in()
@@ -106,8 +107,8 @@ def read(caller: Caller, now: datetime) -> Answers:
         return answers
     for path in (f"{_EC}/get_follow_user_list", "getcallbackip"):
         answers[path] = caller.ask(path)
-    member = _first(answers[f"{_EC}/get_follow_user_list"], "follow_user")
-    for path, asked in {**_of_everybody(now), **(_of_member(str(member), now) if member else {})}.items():
+    members = _items(answers[f"{_EC}/get_follow_user_list"], "follow_user")[:_MEMBERS]
+    for path, asked in {**_of_everybody(now), **(_of_members(members, now) if members else {})}.items():
         answers[path] = caller.ask(path, asked)
     if group := _first(answers[f"{_EC}/groupchat/list"], "group_chat_list"):
         answers[f"{_EC}/groupchat/get"] = caller.ask(
@@ -171,20 +172,24 @@ def _of_everybody(now: datetime) -> dict[str, Body]:
     }
 
 
-def _of_member(userid: str, now: datetime) -> dict[str, Body]:
+def _of_members(userids: list[Any], now: datetime) -> dict[str, Body]:
     today = now.astimezone(_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
     day = int((today - timedelta(days=1)).timestamp())
     return {
-        f"{_EC}/batch/get_by_user": {"userid_list": [userid], "limit": 100},
-        f"{_EC}/get_user_behavior_data": {"userid": [userid], "start_time": day, "end_time": day},
-        f"{_EC}/groupchat/statistic": {"day_begin_time": day, "owner_filter": {"userid_list": [userid]}},
+        f"{_EC}/batch/get_by_user": {"userid_list": userids, "limit": 100},
+        f"{_EC}/get_user_behavior_data": {"userid": userids, "start_time": day, "end_time": day},
+        f"{_EC}/groupchat/statistic": {"day_begin_time": day, "owner_filter": {"userid_list": userids}},
     }
 
 
 def _first(body: Body | None, key: str) -> Any:
     """The first item of a list of an answer, if there is one."""
+    return next(iter(_items(body, key)), None)
+
+
+def _items(body: Body | None, key: str) -> list[Any]:
     items = (body or {}).get(key)
-    return items[0] if isinstance(items, list) and items else None
+    return items if isinstance(items, list) else []
 
 
 def _object(answer: Answer, path: str) -> Body:
