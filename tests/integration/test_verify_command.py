@@ -18,7 +18,7 @@ import pytest
 from qunflow.cli import main
 from qunflow.cli.verify import comparisons
 from qunflow.connectors.wecom.verification import READ, WRITE
-from qunflow.errors import ChannelUnavailable, ConfigurationError
+from qunflow.errors import ChannelRefused, ChannelUnavailable, ConfigurationError
 from qunflow.sandbox.options import Options
 from qunflow.sandbox.running import running
 from qunflow.settings.environment import load_environment
@@ -220,15 +220,34 @@ def test_writing_makes_a_tag_group_and_leaves_none(company: Company, capsys: pyt
     assert company.platform.call("get_corp_tag_list")["tag_group"] == before
 
 
-def test_a_tag_group_that_may_be_left_is_named(company: Company) -> None:
-    """Who gets no answer to a write learns what to look for."""
-    company.changes[WRITE[0]] = lambda body: b"<html>"
-    with pytest.raises(ChannelUnavailable, match="HTTP 200 to externalcontact/add_corp_tag") as told:
+@pytest.mark.parametrize(
+    ("call", "change"),
+    [
+        (WRITE[0], lambda body: b"<html>"),
+        (WRITE[0], lambda body: {"errcode": 0, "tag_group": [body["tag_group"]]}),
+    ],
+)
+def test_a_tag_group_that_may_be_left_is_named(company: Company, call: str, change: Change) -> None:
+    """Whoever gets no answer to a write, or one without an id, learns what to look for."""
+    company.changes[call] = change
+    with pytest.raises((ChannelUnavailable, ChannelRefused)) as told:
         comparisons(load_environment(company.workspace), write=True)
     left = company.platform.call("get_corp_tag_list")["tag_group"]
     [group] = [one for one in left if one["group_name"].startswith("qunflow-verify-")]
     assert group["group_name"] in told.value.next_step
     company.platform.call("del_corp_tag", group_id=[group["group_id"]])
+
+
+def test_a_refused_write_leaves_nothing_to_delete(company: Company) -> None:
+    """An app that may not make tags is told so in the table, and nothing is deleted."""
+    company.changes[WRITE[0]] = lambda body: {"errcode": 48002, "errmsg": "api forbidden"}
+    before = company.platform.call("get_corp_tag_list")["tag_group"]
+    found = comparisons(load_environment(company.workspace), write=True)
+    assert [one.state for one in found[-2:]] == ["refused", "not_asked"]
+    assert WRITE[1] not in company.asked
+    for one in company.platform.call("get_corp_tag_list")["tag_group"]:
+        if one not in before:
+            company.platform.call("del_corp_tag", group_id=[one["group_id"]])
 
 
 def test_a_real_address_needs_production(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import httpx
 
 from qunflow.connectors.http import Answer, Http, LoopThread, allowed_address
 from qunflow.connectors.wecom.answers import TRY_LATER, Body
-from qunflow.errors import ChannelUnavailable
+from qunflow.errors import ChannelRefused, ChannelUnavailable
 
 Answers: TypeAlias = dict[str, Body | None]
 
@@ -110,10 +110,10 @@ def read(caller: Caller, now: datetime) -> Answers:
     members = _items(answers[f"{_EC}/get_follow_user_list"], "follow_user")[:_MEMBERS]
     for path, asked in {**_of_everybody(now), **(_of_members(members, now) if members else {})}.items():
         answers[path] = caller.ask(path, asked)
-    if group := _first(answers[f"{_EC}/groupchat/list"], "group_chat_list"):
-        answers[f"{_EC}/groupchat/get"] = caller.ask(
-            f"{_EC}/groupchat/get", {"chat_id": group.get("chat_id"), "need_name": 1}
-        )
+    group = _first(answers[f"{_EC}/groupchat/list"], "group_chat_list")
+    if isinstance(group, dict):
+        asked = {"chat_id": group.get("chat_id"), "need_name": 1}
+        answers[f"{_EC}/groupchat/get"] = caller.ask(f"{_EC}/groupchat/get", asked)
     return answers
 
 
@@ -125,20 +125,24 @@ def write(caller: Caller, name: str) -> Answers:
         name: of the group, at most 30 characters and nobody else's: WeCom adds to a group that is there.
 
     Raises:
-        ChannelUnavailable: the group may be left behind; the error names it.
+        ChannelUnavailable, ChannelRefused: the group may be left behind; the error names it.
     """
     add, remove = WRITE
     answers: Answers = dict.fromkeys(WRITE)
     if not caller.logged_in:
         return answers
+    step = f"look for a tag group {name!r} in the admin console and delete it there"
     try:
         answers[add] = made = caller.ask(add, {"group_name": name, "tag": [{"name": name}]})
+        if made.get("errcode"):
+            return answers
         group = made.get("tag_group")
-        if isinstance(group, dict) and group.get("group_id"):
-            answers[remove] = caller.ask(remove, {"group_id": [group["group_id"]]})
+        number = group.get("group_id") if isinstance(group, dict) else None
+        answers[remove] = gone = caller.ask(remove, {"group_id": [number]})
     except ChannelUnavailable as error:
-        step = f"look for a tag group {name!r} in the admin console and delete it there"
         raise ChannelUnavailable(error.problem, step, error.retry_after_s) from None
+    if code := gone.get("errcode"):
+        raise ChannelRefused(f"WeCom made a tag group and does not delete it (errcode {code})", step)
     return answers
 
 
