@@ -23,7 +23,13 @@ from qunflow.connectors.limiter import Rate
 from qunflow.connectors.wecom import limits
 from qunflow.connectors.wecom.answers import TRY_LATER, Body
 from qunflow.connectors.wecom.calls import EC, Calls, instant, needed, part
+from qunflow.connectors.wecom.contact_ways import ContactWays, GroupWelcomes
+from qunflow.connectors.wecom.media import Media
+from qunflow.connectors.wecom.moments import Moments
 from qunflow.connectors.wecom.session import CALL_RATES, Session, listed
+from qunflow.connectors.wecom.statistics import Statistics
+from qunflow.connectors.wecom.tags import Tags
+from qunflow.connectors.wecom.transfers import Transfers
 from qunflow.errors import BadInput, ChannelRefused, ChannelUnavailable
 
 _NO_CONTACT = 84061
@@ -72,6 +78,9 @@ class WeCom:
     """
     One application of one corp; safe to share between threads.
 
+    Customers, groups, live codes and messages are here; ``tags``, ``contact_ways``, ``group_welcomes``, ``moments``,
+    ``statistics``, ``transfers`` and ``media`` have their own calls.
+
     Args:
         base_url: ``https://qyapi.weixin.qq.com``, or a sandbox on this machine.
         corp_id: the corp.
@@ -107,7 +116,14 @@ class WeCom:
         self._session = Session(
             address, corp_id, secret, transport=transport, timeout_s=timeout_s, token_file=token_file, rates=rates
         )
-        self._calls = Calls(self._thread, self._session)
+        self._calls = calls = Calls(self._thread, self._session)
+        self.tags = Tags(calls)
+        self.contact_ways = ContactWays(calls)
+        self.group_welcomes = GroupWelcomes(calls)
+        self.moments = Moments(calls)
+        self.statistics = Statistics(calls)
+        self.transfers = Transfers(calls)
+        self.media = Media(calls)
 
     def close(self) -> None:
         """Close the connections and stop the thread."""
@@ -148,6 +164,15 @@ class WeCom:
         path = f"{EC}/groupchat/get"
         body = self._calls.call(path, "read", {"chat_id": chat_id, "need_name": 0})
         return part(body, "group_chat", path)
+
+    def remark(self, userid: str, external_userid: str, *, remark: str = "", description: str = "") -> None:
+        """Note something about a member's customer: at most 20 and 150 characters; what is empty stays as it is."""
+        limits.require_chars("remark of a customer", remark, 20)
+        limits.require_chars("description of a customer", description, 150)
+        noted = {name: text for name, text in (("remark", remark), ("description", description)) if text}
+        if not noted:
+            raise BadInput("nothing is to be noted about a customer", "give a remark or a description")
+        self._calls.call(f"{EC}/remark", "write", {"userid": userid, "external_userid": external_userid, **noted})
 
     # --- live group codes ---
 
@@ -267,10 +292,7 @@ class WeCom:
 
     def upload_media(self, kind: Literal["image", "voice", "video", "file"], name: str, content: bytes) -> str:
         """Upload a file; returns a media id that is valid for three days."""
-        if len(content) <= 5:
-            raise BadInput(f"the file {name} is empty", "upload a real file")
-        body = self._calls.call("media/upload", "write", query={"type": kind}, files={"media": (name, content)})
-        return needed(body, "media_id", "media/upload")
+        return self.media.upload(kind, name, content)
 
 
 def _message(text: str, attachments: Sequence[Mapping[str, Any]]) -> Body:

@@ -1,0 +1,82 @@
+"""
+Files: uploaded, and uploaded again before WeCom forgets them after three days.
+
+What was uploaded is remembered in this process only; the file itself is the caller's to keep.
+
+Source: WeCom developer centre, page 96484 (2024-07-22).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+from qunflow.connectors.wecom.calls import Calls, needed
+from qunflow.errors import BadInput
+
+Kind: TypeAlias = Literal["image", "voice", "video", "file"]
+Scene: TypeAlias = Literal["moment", "album"]
+
+LIFE = timedelta(days=3)
+UPLOAD_AGAIN_AFTER = timedelta(hours=60)
+_MB = 1_000_000
+_MOST_BYTES: dict[Kind, int] = {"image": 10 * _MB, "voice": 2 * _MB, "video": 10 * _MB, "file": 20 * _MB}
+_LASTING_BYTES = 2 * _MB
+_SCENES: dict[Scene, str] = {"moment": "1", "album": "2"}
+
+
+class Media:
+    """The calls about files; each raises the typed errors of ``answers``, and BadInput for a size WeCom refuses."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._kept: dict[tuple[str, str, str], tuple[str, datetime]] = {}
+        self._keeping = threading.Lock()
+
+    def upload(self, kind: Kind, name: str, content: bytes) -> str:
+        """Upload a file for messages; returns a media id that is valid for three days."""
+        return self._upload("media/upload", "media_id", {"type": kind}, name, content, _MOST_BYTES[kind])
+
+    def upload_attachment(
+        self, scene: Scene, kind: Literal["image", "video", "file"], name: str, content: bytes
+    ) -> str:
+        """Upload a file for moments or product albums, which take no other; returns a media id for three days."""
+        query = {"media_type": kind, "attachment_type": _SCENES[scene]}
+        return self._upload("media/upload_attachment", "media_id", query, name, content, _MOST_BYTES[kind])
+
+    def upload_lasting_image(self, name: str, content: bytes) -> str:
+        """Upload a picture of at most 2 MB; returns an address that stays, and shows inside WeCom and WeChat only."""
+        return self._upload("media/uploadimg", "url", {}, name, content, _LASTING_BYTES)
+
+    def id_of(self, kind: Kind, name: str, content: bytes, at: datetime, scene: Scene | None = None) -> str:
+        """
+        A media id of this content that is good for at least twelve hours from ``at``, uploaded when there is none.
+
+        Args:
+            at: now; instants given later are later.
+            scene: for moments or product albums; without it for messages.
+        """
+        key = (scene or "", kind, hashlib.sha256(content).hexdigest())
+        with self._keeping:
+            media_id, uploaded_at = self._kept.get(key, ("", at - LIFE))
+            if at - uploaded_at >= UPLOAD_AGAIN_AFTER:
+                media_id = self._again(scene, kind, name, content)
+                self._kept[key] = (media_id, at)
+            return media_id
+
+    def _again(self, scene: Scene | None, kind: Kind, name: str, content: bytes) -> str:
+        if scene is None:
+            return self.upload(kind, name, content)
+        if kind == "voice":
+            raise BadInput("moments and albums take no recordings", "use a picture, a film or a file")
+        return self.upload_attachment(scene, kind, name, content)
+
+    def _upload(self, path: str, key: str, query: dict[str, str], name: str, content: bytes, most: int) -> str:
+        if len(content) <= 5:
+            raise BadInput(f"the file {name} is empty", "upload a real file")
+        if len(content) > most:
+            raise BadInput(f"the file {name} has {len(content)} bytes", f"keep it within {most} bytes")
+        body = self._calls.call(path, "write", query=query, files={"media": (name, content)})
+        return needed(body, key, path)
