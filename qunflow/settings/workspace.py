@@ -25,7 +25,7 @@ FILE_NAME = "qunflow.yaml"
 
 CommunityType = Literal["购物", "资源", "成长"]
 GroupKind = Literal["benefit_group", "member_group", "circulation_group", "camp_group"]
-ActiveKind = Literal["message", "checkin", "click", "order", "reply"]
+ActiveKind = Literal["message", "action", "checkin", "click", "order", "reply"]
 QuotaMode = Literal["month_days", "week_7", "day_1", "month_4"]
 
 
