@@ -219,6 +219,21 @@ def test_a_note_about_a_customer_is_read_back(caller: Anywhere, wecom: WeCom) ->
     assert code_of(lambda: wecom.remark(OWNER, who, remark="x")) == 84061
 
 
+def test_a_live_group_code_is_ended(caller: Anywhere, wecom: WeCom) -> None:
+    """What was ended is gone."""
+    config_id = wecom.add_join_way([caller.chat()], state="poster-a")
+    assert wecom.get_join_way(config_id).url
+    wecom.delete_join_way(config_id)
+    assert code_of(lambda: wecom.get_join_way(config_id)) == 41044
+
+
+def test_every_member_is_listed_once(wecom: WeCom) -> None:
+    """A member of two departments has two rows at the platform."""
+    found = wecom.members()
+    assert len(found) == len(set(found))
+    assert {HELPER, OWNER, OTHER} <= set(found)
+
+
 DAY = date(2026, 1, 1)
 IMAGE = {"msgtype": "image", "image": {"media_id": "m"}}
 WRONG: list[Callable[[WeCom], object]] = [

@@ -137,6 +137,12 @@ class WeCom:
         path = f"{EC}/get_follow_user_list"
         return [str(one) for one in listed(self._calls.call(path, "read"), "follow_user", path)]
 
+    def members(self) -> list[str]:
+        """The userids of all members visible; WeCom may keep this for the secret of the address book (48002)."""
+        found = self._calls.pages("user/list_id", "dept_user", {"limit": 10_000})
+        # One row for each department of a member.
+        return list(dict.fromkeys(str(one.get("userid")) for one in found))
+
     def customers(self, userid: str | Sequence[str]) -> list[Body]:
         """Customers of up to 100 members: ``{"external_contact": {…}, "follow_info": {…}}`` each."""
         users = [userid] if isinstance(userid, str) else list(userid)
@@ -197,6 +203,10 @@ class WeCom:
         """Point a live group code at other groups; every field is overwritten."""
         asked = {"config_id": config_id, "scene": 2, "chat_id_list": list(chat_ids), "auto_create_room": 0}
         self._calls.call(f"{EC}/groupchat/update_join_way", "write", {**asked, "state": state, "remark": remark[:30]})
+
+    def delete_join_way(self, config_id: str) -> None:
+        """End a live group code; who scans it afterwards gets nowhere."""
+        self._calls.call(f"{EC}/groupchat/del_join_way", "write", {"config_id": config_id})
 
     # --- messages to customers ---
 
