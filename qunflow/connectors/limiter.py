@@ -25,14 +25,14 @@ class Limiter:
     Counts calls by name; for one event loop.
 
     Args:
-        rates: all hold for each name.
+        rates: all hold for each name; none where time is simulated, as a minute there is none of ours.
         clock: seconds from anywhere, never backwards.
     """
 
     def __init__(self, rates: Sequence[Rate], clock: Callable[[], float] = time.monotonic) -> None:
         self._rates = tuple(rates)
         self._clock = clock
-        self._longest_s = max(rate.window_s for rate in rates)
+        self._longest_s = max((rate.window_s for rate in rates), default=0.0)
         self._calls: dict[str, deque[float]] = defaultdict(deque)
 
     def wait_s(self, name: str) -> float:

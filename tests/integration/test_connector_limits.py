@@ -107,3 +107,13 @@ def test_both_windows_are_counted() -> None:
     assert [limiter.wait_s("a"), limiter.wait_s("a"), limiter.wait_s("b")] == [0, 90, 0]
     now[0] = 100
     assert limiter.wait_s("a") == 0
+
+
+def test_without_rates_nothing_waits_and_nothing_is_kept() -> None:
+    """A season that passes in minutes has no minutes to count."""
+    now = [0.0]
+    limiter = Limiter([], lambda: now[0])
+    for second in range(1_000):
+        now[0] = float(second)
+        assert limiter.wait_s("a") == 0
+    assert len(limiter._calls["a"]) == 1
