@@ -19,7 +19,7 @@ from tasks.stage_run import stage_run
 
 
 @flow(name="acquisition", description="拉新:线索、群活码、欢迎、再次邀请、名单、渠道漏斗")
-def acquisition(params: AcquisitionParams) -> dict[str, Any]:
+def acquisition(params: AcquisitionParams = AcquisitionParams()) -> dict[str, Any]:
     """
     Bring people in for one community and one day.
 

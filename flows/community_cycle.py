@@ -45,7 +45,7 @@ FORMS: dict[str, type[StageParams]] = {
 
 
 @flow(name="community-cycle", description="跑一天全流程")
-def community_cycle(params: StageParams) -> dict[str, Any]:
+def community_cycle(params: StageParams = StageParams()) -> dict[str, Any]:
     """
     Run the five stages for one logical day.
 

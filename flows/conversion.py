@@ -20,7 +20,7 @@ from tasks.stage_run import stage_run
 
 
 @flow(name="conversion", description="转化:意向名单、预热、开售、订单、转化率")
-def conversion(params: ConversionParams) -> dict[str, Any]:
+def conversion(params: ConversionParams = ConversionParams()) -> dict[str, Any]:
     """
     Run one community's campaigns for one day.
 

@@ -19,7 +19,7 @@ from tasks.stage_run import stage_run
 
 
 @flow(name="daily_content", description="每日内容:节点、话术、检查、发件箱、完成率")
-def daily_content(params: DailyContentParams) -> dict[str, Any]:
+def daily_content(params: DailyContentParams = DailyContentParams()) -> dict[str, Any]:
     """
     Plan and send one community's content of one day.
 

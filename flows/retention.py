@@ -18,7 +18,7 @@ from tasks.stage_run import stage_run
 
 
 @flow(name="retention", description="留存:在群率、活跃率、群健康度、告警")
-def retention(params: RetentionParams) -> dict[str, Any]:
+def retention(params: RetentionParams = RetentionParams()) -> dict[str, Any]:
     """
     Measure one community as of one day.
 

@@ -17,7 +17,7 @@ from tasks.stage_run import stage_run
 
 
 @flow(name="upkeep", description="名单同步")
-def upkeep(params: StageParams) -> dict[str, Any]:
+def upkeep(params: StageParams = StageParams()) -> dict[str, Any]:
     """
     Bring the roster and the outcomes of sends up to date.
 

@@ -18,7 +18,7 @@ from tasks.stage_run import stage_run
 
 
 @flow(name="weekly_activity", description="每周活动:开打卡周、记打卡、算积分、发奖")
-def weekly_activity(params: WeeklyActivityParams) -> dict[str, Any]:
+def weekly_activity(params: WeeklyActivityParams = WeeklyActivityParams()) -> dict[str, Any]:
     """
     Run one community's check-in week for one day.
 

@@ -28,7 +28,8 @@ import sys
 from prefect.flows import load_flow_from_entrypoint
 for entrypoint in sys.argv[1:]:
     flow = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
-    assert "params" in flow.parameters.properties, entrypoint
+    assert list(flow.parameters.properties) == ["params"], entrypoint
+    assert not flow.parameters.required, f"{entrypoint} cannot be started without a form"
     print(entrypoint, flow.name)
 """
 
