@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import flow
-from tasks.delivery import settle
 
 from qunflow.settings.params import StageParams
 from tasks.acquisition import keep_roster
+from tasks.delivery import settle
 from tasks.stage_run import stage_run
 
 

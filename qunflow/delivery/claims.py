@@ -14,7 +14,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, insert, literal, select, tuple_, update
 
 from qunflow.connectors.wecom.limits import CHATS_PER_TASK, PERSONS_PER_TASK
 from qunflow.delivery.bounds import Candidate, Facts, Verdict, verdict
@@ -166,7 +166,7 @@ def _due(now: datetime, after: Position | None, ways: Sequence[str], conn: Conne
         .limit(BATCH)
     )
     if after is not None:
-        statement = statement.where(tuple_(*_ORDER) > tuple_(*after))
+        statement = statement.where(tuple_(*_ORDER) > tuple_(*map(literal, after)))
     if conn.dialect.name == "postgresql":
         statement = statement.with_for_update(of=targets, skip_locked=True)
     return statement

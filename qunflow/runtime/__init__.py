@@ -15,6 +15,7 @@ from pathlib import Path
 
 from qunflow.clock import Clock, SandboxClock, SystemClock
 from qunflow.connectors.wecom.client import WeCom
+from qunflow.connectors.wecom.session import CALL_RATES
 from qunflow.delivery.ports import Ports
 from qunflow.errors import ConfigurationError
 from qunflow.language import Catalogue, catalogue
@@ -86,7 +87,7 @@ def open_runtime(directory: Path | None = None) -> Runtime:
         vault=Vault(store, environment.master_key_bytes()),
         history=History(environment.history_dir, store),
         templates=Templates(template_paths(home)),
-        wecom=_wecom(environment),
+        wecom=_wecom(home, environment),
         language=catalogue(environment.lang),
     )
 
@@ -102,13 +103,17 @@ def _clock(environment: Environment) -> Clock:
     return SandboxClock(environment.clock_url)
 
 
-def _wecom(environment: Environment) -> WeCom:
+def _wecom(home: Path, environment: Environment) -> WeCom:
+    # A simulated minute passes in no time, so counting calls by the minute would only be in its way.
+    rates = () if environment.clock_url else CALL_RATES
     return WeCom(
         base_url=environment.wecom_base_url,
         corp_id=environment.require("wecom_corp_id"),
         secret=environment.require("wecom_secret"),
         agent_id=environment.wecom_agent_id,
         production=environment.production,
+        token_file=home / "state" / "wecom-token",
+        rates=rates,
     )
 
 
