@@ -79,7 +79,7 @@ def test_a_second_interrupt_does_not_leave_half_of_the_services(
 ) -> None:
     """While services are being stopped an impatient Ctrl-C is passed over."""
     first, second = start(sleeper(), tmp_path), start(Service("other", sleeper().command), tmp_path)
-    end = services._end_group
+    end, before = services._end_group, signal.getsignal(signal.SIGINT)
 
     def end_impatiently(pid: int) -> None:
         os.kill(os.getpid(), signal.SIGINT)
@@ -89,7 +89,7 @@ def test_a_second_interrupt_does_not_leave_half_of_the_services(
 
     assert stop(tmp_path, ["sleeper", "other"]) == ["sleeper", "other"]
     assert [one.process.poll() is None for one in (first, second)] == [False, False]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_service_whose_pid_cannot_be_noted_is_ended(tmp_path: Path) -> None:
