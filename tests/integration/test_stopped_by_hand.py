@@ -52,6 +52,13 @@ def sleeper(seconds: int = 60) -> Service:
     return Service("sleeper", (sys.executable, "-c", f"import time; time.sleep({seconds})"))
 
 
+def _heed_signals() -> None:
+    """A background shell ignores Ctrl-C for its children, and nohup the closed terminal: undo both."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("when", ["at once", "lost"])
 def test_a_stopped_command_leaves_nothing_running(tmp_path: Path, sign: signal.Signals, when: str) -> None:
@@ -59,7 +66,7 @@ def test_a_stopped_command_leaves_nothing_running(tmp_path: Path, sign: signal.S
     command = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tmp_path), when], cwd=ROOT, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - a background shell ignores it
+        preexec_fn=_heed_signals,  # noqa: PLW1509 - one thread, and nothing but signals is touched
     )  # fmt: skip
     assert command.stdout is not None
     assert command.stdout.readline() == "ready\n"
