@@ -26,9 +26,10 @@ BUSY = -1
 WAIT_A_LITTLE = "wait a few minutes, then run it again: only what is missing is done"
 # Read by whoever still meets the error after every retry.
 TRY_LATER = "check the network and QUNFLOW_WECOM_BASE_URL, then run it again: only what is missing is done"
-_TOKEN_REFUSED = frozenset({40014, 42001})
+_TOKEN_ENDED = frozenset({40014, 42001})
+TOKEN_REFUSED = _TOKEN_ENDED | {40001}
 CALL_LIMIT = 45009
-_CONCERNS_ALL = _TOKEN_REFUSED | {CALL_LIMIT, 45033}
+_CONCERNS_ALL = _TOKEN_ENDED | {CALL_LIMIT, 45033}
 _LIMIT_WINDOW_S, _LONGEST_WINDOW_S = 60.0, 3_600.0
 _NOT_TRUSTED = 60020
 _CALLER = re.compile(r"from ip: ([0-9A-Fa-f.:]+)")
@@ -56,11 +57,20 @@ class RateLimited(RefusedForNow):
     """Too many calls within a window or at the same time: by WeCom's count or by our own."""
 
 
-class AuthRefused(ConfigurationError):
+class WronglySetUp(ConfigurationError):
+    """A refusal that only a change of settings can mend; ``code`` is the platform's error code."""
+
+    def __init__(self, problem: str, next_step: str = "", code: int = 0) -> None:
+        super().__init__(problem, next_step)
+        self.args = (problem, next_step, code)
+        self.code = code
+
+
+class AuthRefused(WronglySetUp):
     """Corp, secret, application or robot key are wrong."""
 
 
-class PermissionRefused(ConfigurationError):
+class PermissionRefused(WronglySetUp):
     """The application may not do this, or not from here, until an administrator allows it."""
 
 
@@ -139,9 +149,9 @@ def refusal(code: int, path: str, kind: Kind, errmsg: str = "") -> QunflowError:
         wait_s, what = _LATER[code]
         return _later_error(code)(f"WeCom refused {path} for now: {what} (code {code})", WAIT_A_LITTLE, wait_s, code)
     if code in _SETTINGS:
-        mend = _SETTINGS[code].format(seen=_shortened(errmsg))
+        mend = _SETTINGS[code].format(seen=_seen(errmsg))
         wrong = AuthRefused if code in _AUTH else PermissionRefused
-        return wrong(f"WeCom refused {path} because of the settings (code {code})", mend)
+        return wrong(f"WeCom refused {path} because of the settings (code {code})", mend, code)
     return ChannelRefused(f"WeCom refused {path} (code {code})", _HINTS.get(code, "look the code up at WeCom"), code)
 
 
@@ -175,18 +185,15 @@ class Backoff:
 
 
 def _later_error(code: int) -> type[RefusedForNow]:
-    if code in _TOKEN_REFUSED:
+    if code in _TOKEN_ENDED:
         return TokenRefused
     return RateLimited if code in _CONCERNS_ALL else RefusedForNow
 
 
-def _shortened(errmsg: str) -> str:
-    """The beginning of the address a call came from, enough to tell servers apart."""
+def _seen(errmsg: str) -> str:
+    """The address WeCom saw a call come from, which behind a router is not the one the machine knows of itself."""
     found = _CALLER.search(errmsg)
-    if found is None:
-        return ""
-    mark = "." if "." in found[1] else ":"
-    return f" ({mark.join(found[1].split(mark)[:2])}{mark}…)"
+    return f" {found[1].rstrip('.:')}" if found else ""
 
 
 def _broken(answer: Answer, path: str, kind: Kind) -> ChannelUnavailable:

@@ -16,7 +16,17 @@ import httpx
 
 from qunflow.connectors.http import Answer, Http
 from qunflow.connectors.limiter import Limiter, Rate
-from qunflow.connectors.wecom.answers import TRY_LATER, Backoff, Body, Kind, TokenRefused, body_of, over_limit
+from qunflow.connectors.wecom.answers import (
+    TOKEN_REFUSED,
+    TRY_LATER,
+    AuthRefused,
+    Backoff,
+    Body,
+    Kind,
+    TokenRefused,
+    body_of,
+    over_limit,
+)
 from qunflow.connectors.wecom.tokens import Token, TokenFile, token_of
 from qunflow.errors import ChannelUnavailable
 
@@ -74,13 +84,17 @@ class Session:
         """
         One call below ``/cgi-bin/``; a refused token is renewed and the call repeated, once.
 
+        WeCom says 40001 of some tokens it took back, as of a wrong secret; only asking for a token tells them apart.
+
         Raises:
             AnswerLost, ChannelUnavailable, ChannelRefused, ConfigurationError: see ``answers``.
         """
         token = await self._valid_token()
         try:
             return await self._once(path, token, kind, json, query, files)
-        except TokenRefused:
+        except (TokenRefused, AuthRefused) as error:
+            if error.code not in TOKEN_REFUSED:
+                raise
             fresh = await self._valid_token(refused=token)
         return await self._once(path, fresh, kind, json, query, files)
 
@@ -152,10 +166,10 @@ class Session:
     async def _fetch(self, held: Token) -> Token:
         answer = await self._send("GET", "gettoken", "read", query=self._credentials)
         body = body_of(answer, "gettoken", "read")
-        text, lifetime_s = body.get("access_token"), body.get("expires_in")
-        if not isinstance(text, str) or not text or not isinstance(lifetime_s, int):
+        text, lifetime_s = body.get("access_token"), str(body.get("expires_in"))
+        if not isinstance(text, str) or not text or not lifetime_s.isdecimal():
             raise ChannelUnavailable("WeCom gave no access token", TRY_LATER, 5.0)
-        return token_of(text, lifetime_s, held)
+        return token_of(text, int(lifetime_s), held)
 
 
 def listed(body: Body, key: str, path: str) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import pickle
@@ -17,6 +18,7 @@ import httpx
 import pytest
 
 from qunflow.connectors.http import AnswerLost, redacted
+from qunflow.connectors.wecom.answers import AuthRefused
 from qunflow.connectors.wecom.client import WeCom
 from qunflow.errors import BadInput, ChannelRefused, ChannelUnavailable, ConfigurationError, QunflowError
 
@@ -148,7 +150,7 @@ def test_each_code_has_its_own_type_and_next_step(
     wecom: WeCom, platform: Platform, number: int, error: type[QunflowError], says: str
 ) -> None:
     """Codes become later, never, or mend your settings, and survive pickling."""
-    platform.replies["externalcontact/add_msg_template"] = [code(number)]
+    platform.replies["externalcontact/add_msg_template"] = [code(number)] * 2
     with pytest.raises(error, match=says) as raised:
         write(wecom)
     assert not isinstance(raised.value, AnswerLost)
@@ -172,7 +174,7 @@ def test_codes_that_arrive_as_text_are_understood(wecom: WeCom, platform: Platfo
     assert write(wecom) == ("m1", ())
 
 
-@pytest.mark.parametrize("number", [40014, 42001])
+@pytest.mark.parametrize("number", [40001, 40014, 42001])
 def test_a_refused_token_is_renewed_once_and_the_call_repeated(wecom: WeCom, platform: Platform, number: int) -> None:
     """A withdrawn token costs one more token and one more call."""
     platform.replies["externalcontact/add_msg_template"] = [code(number), ok(msgid="m1")]
@@ -188,6 +190,52 @@ def test_a_token_refused_again_is_not_asked_for_endlessly(wecom: WeCom, platform
         write(wecom)
     assert not isinstance(raised.value, AnswerLost)
     assert platform.count("externalcontact/add_msg_template") == 2
+
+
+def test_a_refusal_of_the_secret_itself_is_not_tried_again(wecom: WeCom, platform: Platform) -> None:
+    """Wrong secrets block the address, so 40001 of the token call costs one request."""
+    platform.replies["gettoken"] = [code(40001)] * 9
+    with pytest.raises(AuthRefused, match="QUNFLOW_WECOM_SECRET") as raised:
+        write(wecom)
+    assert (raised.value.code, platform.count("gettoken")) == (40001, 1)
+    assert platform.count("externalcontact/add_msg_template") == 0
+
+
+def test_a_secret_that_stopped_working_costs_one_call_and_one_token(wecom: WeCom, platform: Platform) -> None:
+    """A call refused with 40001 asks for a token once; when that is refused too, it is the secret."""
+    platform.replies["externalcontact/add_msg_template"] = [code(40001)] * 9
+    with pytest.raises(AuthRefused):
+        write(wecom)
+    assert (platform.tokens, platform.count("externalcontact/add_msg_template")) == (2, 2)
+
+
+def test_a_token_whose_lifetime_is_a_text_is_kept_until_then(wecom: WeCom, platform: Platform) -> None:
+    """Some numbers of the platform are texts; the token is not asked for at every call because of that."""
+    token = httpx.Response(200, json={"errcode": 0, "access_token": "t", "expires_in": "7200"})
+    platform.replies["gettoken"] = [token]
+    for _ in range(3):
+        wecom.follow_users()
+    assert platform.count("gettoken") == 1
+
+
+def test_a_packed_answer_is_read_and_a_packed_flood_is_not(wecom: WeCom, platform: Platform) -> None:
+    """The limit of one megabyte holds for what an answer unpacks to, not for what travels."""
+
+    def packed(padding: int) -> httpx.Response:
+        plain = json.dumps({"errcode": 0, "follow_user": ["zhou"], "pad": " " * padding}).encode()
+        return httpx.Response(200, content=gzip.compress(plain), headers={"Content-Encoding": "gzip"})
+
+    platform.replies["externalcontact/get_follow_user_list"] = [packed(900_000), packed(1_100_000)]
+    assert wecom.follow_users() == ["zhou"]
+    with pytest.raises(ChannelUnavailable, match="over one megabyte"):
+        wecom.follow_users()
+
+
+def test_nothing_of_a_connector_shows_its_secret(wecom: WeCom) -> None:
+    """Neither the connector nor its areas nor its token, written down, hold secret or token."""
+    wecom.follow_users()
+    told = "".join(repr(one) for one in (wecom, *vars(wecom).values(), wecom._session._token))
+    assert "canary" not in told
 
 
 def test_many_threads_share_one_token(wecom: WeCom, platform: Platform) -> None:
