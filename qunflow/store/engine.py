@@ -21,7 +21,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from qunflow.errors import ConfigurationError, StoreBusy
+from qunflow.errors import ConfigurationError, PermanentError, StoreBusy
 from qunflow.store.failures import explain, is_busy
 
 Result = TypeVar("Result")
@@ -81,6 +81,21 @@ class Store:
         with self._transaction(write=True) as conn:
             yield conn
 
+    @contextmanager
+    def rebuilding(self) -> Iterator[Connection]:
+        """
+        Like ``writing``, for changing tables: a table that others refer to may be taken away and made again.
+
+        Raises:
+            PermanentError: when a row is left that refers to nothing; the transaction is undone.
+        """
+        with self._transaction(write=True, rebuild=True) as conn:
+            yield conn
+            if conn.dialect.name == "sqlite" and conn.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                raise PermanentError(
+                    f"the database {self.address} has rows that refer to nothing", "restore a backup and upgrade that"
+                )
+
     def write(self, work: Callable[[Connection], Result], *, sleep: Callable[[float], None] = time.sleep) -> Result:
         """
         Run ``work`` in a write transaction, again from the start while the database is busy.
@@ -104,10 +119,12 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self, *, write: bool) -> Iterator[Connection]:
+    def _transaction(self, *, write: bool, rebuild: bool = False) -> Iterator[Connection]:
         try:
             with self._engine.connect() as conn:
                 conn.execution_options(qunflow_write=write, postgresql_readonly=not write)
+                if rebuild:
+                    _let_tables_go(conn)
                 with conn.begin() as transaction:
                     yield conn
                     if not write:
@@ -133,6 +150,14 @@ def lock(conn: Connection, name: str) -> None:
     if conn.dialect.name == "postgresql":
         number = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
         conn.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def _let_tables_go(conn: Connection) -> None:
+    # SQLite minds foreign keys while a table is copied, and only listens outside a transaction. The connection is not
+    # given back to the pool, where the next one would find them unguarded.
+    conn.detach()
+    if conn.dialect.name == "sqlite" and conn.connection.dbapi_connection is not None:
+        conn.connection.dbapi_connection.cursor().execute("PRAGMA foreign_keys = OFF")
 
 
 def _parse(url: str) -> URL:

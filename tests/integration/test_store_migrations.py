@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from qunflow.errors import SchemaMismatch
 from qunflow.store import migrate
@@ -142,3 +143,55 @@ def test_a_revision_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch
         migrate.upgrade_store(store)
     assert migrate.version_of(store).tables == 0
     store.close()
+
+
+def _upgraded_to(store: Store, revision: str) -> None:
+    from alembic import command
+
+    with store.rebuilding() as conn:
+        config = migrate._config()
+        config.attributes["connection"] = conn
+        command.upgrade(config, revision)
+
+
+_OLD_ROWS = (
+    "INSERT INTO contents VALUES ('v1', '你好', '[]', '2026-03-02 01:00:00+00')",
+    "INSERT INTO calls (call_id, way, sender_userid, content_version, fingerprint, state, worker, intent_at, reason,"
+    " reminders) VALUES (7, 'mass_task', 'zhou', 'v1', 'f', 'sent', 'w', '2026-03-02 01:00:00+00', '', 1)",
+    "INSERT INTO targets (target_id, community, stage, campaign, slot_key, local_day, way, sender_userid, target_kind,"
+    " target_ref, content_version, due_at, not_after, marketing, catch_up, state, reason, call_id, attempts,"
+    " planned_at, outcome) VALUES (3, 'c', 'daily_content', '', 's', '2026-03-02', 'mass_task', 'zhou', 'chat', 1,"
+    " 'v1', '2026-03-02 01:00:00+00', '2026-03-02 02:00:00+00', true, 'skip', 'sent', '', 7, 1,"
+    " '2026-03-02 01:00:00+00', 'waiting')",
+)
+
+
+def test_rows_of_an_older_version_survive_the_upgrade(empty_store_url: str) -> None:
+    """Tables that are made again keep their rows, and what refers to them."""
+    store = Store.open(empty_store_url)
+    _upgraded_to(store, "0002")
+    with store.writing() as conn:
+        for statement in _OLD_ROWS:
+            conn.execute(text(statement))
+    migrate.upgrade_store(store)
+    with store.writing() as conn:
+        row = conn.execute(text("SELECT call_id, wave, author FROM targets WHERE target_id = 3")).one()
+        reminders = conn.execute(text("SELECT reminders FROM calls WHERE call_id = 7")).scalar_one()
+        with pytest.raises(DBAPIError), conn.begin_nested():
+            conn.execute(text("DELETE FROM calls WHERE call_id = 7"))
+    store.close()
+    assert (tuple(row), reminders) == ((7, 0, ""), 1)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit_log SET actor = 'nobody'", "DELETE FROM audit_log"])
+def test_the_audit_log_cannot_be_changed(store: Store, statement: str) -> None:
+    """The database itself refuses to change or remove what somebody did."""
+    with store.writing() as conn:
+        conn.execute(
+            text(
+                "INSERT INTO audit_log (at, actor, action, subject, detail)"
+                " VALUES ('2026-03-02 01:00:00+00', 'li', 'delivery.approve', 's', '{}')"
+            )
+        )
+    with pytest.raises(DBAPIError, match="append-only"), store.writing() as conn:
+        conn.execute(text(statement))

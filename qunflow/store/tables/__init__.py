@@ -7,9 +7,19 @@ What identifies a person (name, phone, open id, a raw webhook body) is never sto
 
 from __future__ import annotations
 
-from qunflow.store.tables.base import FLOWS, STAGES, TARGET_STATES, WAYS, Identity, Instant, metadata
+from qunflow.store.tables.base import FLOWS, PLATFORMS, STAGES, TARGET_STATES, WAYS, Identity, Instant, metadata
 from qunflow.store.tables.bookings import coupons, ledger_entries, ledger_postings
-from qunflow.store.tables.delivery import approvals, audit_log, calls, contents, kill_switches, targets
+from qunflow.store.tables.delivery import (
+    approvals,
+    audit_log,
+    calls,
+    contents,
+    kill_switches,
+    outside_sends,
+    targets,
+    waves,
+    workers,
+)
 from qunflow.store.tables.groups import groups, live_codes, memberships
 from qunflow.store.tables.inbound import inbox, invitations, leads, quarantine, welcomes
 from qunflow.store.tables.manifest import history_batches, imports
@@ -24,14 +34,18 @@ from qunflow.store.tables.persons import (
 )
 from qunflow.store.tables.results import check_results, figures, runs
 from qunflow.store.tables.sales import activities, buyers, campaigns, checkins, orders, short_links
+from qunflow.store.tables.staff import absences, access_tokens, todos
 
 __all__ = [
     "FLOWS",
+    "PLATFORMS",
     "STAGES",
     "TARGET_STATES",
     "WAYS",
     "Identity",
     "Instant",
+    "absences",
+    "access_tokens",
     "activities",
     "approvals",
     "audit_log",
@@ -58,6 +72,7 @@ __all__ = [
     "memberships",
     "metadata",
     "orders",
+    "outside_sends",
     "person_fields",
     "person_keys",
     "persons",
@@ -66,6 +81,9 @@ __all__ = [
     "short_links",
     "suppressions",
     "targets",
+    "todos",
     "vault_keys",
+    "waves",
     "welcomes",
+    "workers",
 ]

@@ -63,4 +63,6 @@ TARGET_STATES = (
     "skipped",
     "cancelled",
 )
-WAYS = ("mass_task", "hand_send", "welcome", "private_task", "staff_notice")
+WAYS = ("mass_task", "hand_send", "welcome", "private_task", "staff_notice", "moment", "robot", "mail", "longtail")
+# Where a group lives: only WeCom's customer groups have mass tasks, the others are reached by hand or by their robot.
+PLATFORMS = ("wecom", "wechat", "qq", "dingtalk", "feishu", "other")

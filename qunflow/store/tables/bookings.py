@@ -15,7 +15,7 @@ ledger_entries = Table(
     Column("unit", String(20), nullable=False),
     Column("reason", String(80), nullable=False),
     Column("booked_at", Instant, nullable=False),
-    one_of("unit", "points", "coupon", "prize"),
+    one_of("unit", "points", "coupon", "prize", "stock"),
 )
 
 ledger_postings = Table(

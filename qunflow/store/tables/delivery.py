@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     Date,
     ForeignKey,
     Index,
@@ -16,6 +19,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
+    false,
 )
 
 from qunflow.store.tables.base import TARGET_STATES, WAYS, Identity, Instant, metadata, one_of
@@ -47,6 +52,7 @@ calls = Table(
     Column("reason", String(200), nullable=False, default=""),
     Column("reminders", Integer, nullable=False, default=0),
     Column("reminded_at", Instant),
+    Column("escalated_at", Instant),
     one_of("state", "intent", "sent", "refused", "unknown", "reconciled", "cancelled"),
     one_of("way", *WAYS),
     Index("ix_calls_state", "state", "intent_at"),
@@ -82,6 +88,9 @@ targets = Table(
     Column("outcome_at", Instant),
     Column("reply_count", Integer),
     Column("card_digest", String(64), unique=True),
+    Column("author", String(80), nullable=False, server_default=""),
+    # Test group first: a wave goes out once the one before has been released; 0 waits for nobody.
+    Column("wave", Integer, nullable=False, server_default="0"),
     UniqueConstraint("slot_key", "local_day", "target_kind", "target_ref", "content_version"),
     CheckConstraint("not_after >= due_at", name="window_is_not_empty"),
     one_of("state", *TARGET_STATES),
@@ -103,7 +112,42 @@ approvals = Table(
     Column("approved_by", String(80), nullable=False),
     Column("approved_at", Instant, nullable=False),
     Column("voided_at", Instant),
+    # Whoever approves their own message does so with a delay, in which it can still be taken back.
+    Column("effective_at", Instant),
+    Column("self_confirmed", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("content_version", "slot_key", "local_day"),
+)
+
+waves = Table(
+    "waves",
+    metadata,
+    Column("slot_key", String(120), primary_key=True),
+    Column("local_day", Date, primary_key=True),
+    Column("wave", Integer, primary_key=True, autoincrement=False),
+    Column("released_at", Instant, nullable=False),
+    Column("released_by", String(80), nullable=False),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("worker", String(64), primary_key=True),
+    Column("host", String(120), nullable=False),
+    Column("beat_at", Instant, nullable=False),
+    Column("lease_s", Integer, nullable=False),
+)
+
+# Mass messages that staff sent beside Qunflow: they eat the same quota.
+outside_sends = Table(
+    "outside_sends",
+    metadata,
+    Column("platform_id", String(128), primary_key=True),
+    Column("target_kind", String(10), primary_key=True),
+    Column("target_ref", BigInteger, primary_key=True, autoincrement=False),
+    Column("sender_userid", String(64), nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    one_of("target_kind", "chat", "person"),
+    Index("ix_outside_sends_target", "target_kind", "target_ref", "sent_at"),
 )
 
 kill_switches = Table(
@@ -126,3 +170,25 @@ audit_log = Table(
     Column("subject", String(160), nullable=False),
     Column("detail", JSON, nullable=False),
 )
+
+
+AUDIT_IS_KEPT = {
+    "sqlite": [
+        f"CREATE TRIGGER audit_log_no_{what.lower()} BEFORE {what} ON audit_log "
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+        for what in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE FUNCTION audit_log_is_kept() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
+        "CREATE TRIGGER audit_log_is_kept BEFORE UPDATE OR DELETE ON audit_log "
+        "FOR EACH ROW EXECUTE FUNCTION audit_log_is_kept()",
+    ],
+}
+
+
+@event.listens_for(audit_log, "after_create")
+def _keep_audit_log(_table: Table, conn: Connection, **_options: Any) -> None:
+    """What was done cannot be changed or taken away, not even by hand: the database itself refuses."""
+    for statement in AUDIT_IS_KEPT[conn.dialect.name]:
+        conn.exec_driver_sql(statement)

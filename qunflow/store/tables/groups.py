@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from qunflow.store.tables.base import Identity, Instant, metadata
+from qunflow.store.tables.base import PLATFORMS, Identity, Instant, metadata, one_of
 
 groups = Table(
     "groups",
@@ -32,7 +32,9 @@ groups = Table(
     Column("dissolved_at", Instant),
     Column("member_version", String(64), nullable=False, default=""),
     Column("roster_at", Instant),
+    Column("platform", String(20), nullable=False, server_default="wecom"),
     UniqueConstraint("community", "group_key"),
+    one_of("platform", *PLATFORMS),
 )
 
 memberships = Table(
