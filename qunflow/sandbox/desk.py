@@ -1,5 +1,5 @@
 """
-How a platform call is answered: fault, limits, token, fields, handler, durable log, reply, in this order.
+How a platform call is answered: fault, limits, token, fields, handler, log line, reply, in this order.
 
 Knows nothing of HTTP connections; `server` carries the result out, lost replies included.
 """
@@ -39,7 +39,7 @@ class Desk:
         self._platform = platform
 
     def answer(self, request: Request) -> Answer:
-        """Do what the call asks and answer it; whatever it caused is on disk when this returns."""
+        """Do what the call asks and answer it; nobody may hear of it before `Commits.settled`."""
         try:
             return self._done(TABLE[request.path], request)
         except Refusal as refusal:
@@ -61,7 +61,6 @@ class Desk:
             visibility.note_made(platform, app, endpoint.path, body)
         if effect is not None:
             platform.storage.note_log(_log_line(call, effect))
-            platform.storage.commit()
         return body if isinstance(body, Answer) else success(body)
 
 

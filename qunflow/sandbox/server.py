@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from qunflow.sandbox.areas import TABLE
 from qunflow.sandbox.callbacks import Callbacks
+from qunflow.sandbox.commits import Commits
 from qunflow.sandbox.control import Control, is_from_here
 from qunflow.sandbox.desk import Desk, Request
 from qunflow.sandbox.faults import Fault, FaultPlan
@@ -52,6 +53,7 @@ class Sandbox:
         self._outside = Outside(options.hooks)
         self._gate = Gate(options.limits)
         self._desk = Desk(self.platform)
+        self._commits = Commits(storage)
         self._later: set[asyncio.Task[None]] = set()
         callbacks = Callbacks(self.platform, self._outside, self.faults)
         community = found_community(self.platform, self._outside)
@@ -102,25 +104,35 @@ class Sandbox:
         except Refusal as refusal:
             await _reply(send, self._desk.refuse(refusal.code))
             return
+        answer = None
         try:
             fault = self.faults.strike(request.path)
             if fault is None:
-                await _reply(send, self._desk.answer(request))
+                answer = self._desk.answer(request)
             else:
                 await self._suffer(fault, request, send)
         finally:
             self._gate.leave(request.path)
+        if answer is not None:
+            await self._commits.settled()
+            await _reply(send, answer)
+
+    async def _done(self, request: Request) -> Answer:
+        """Answer a call whose effect is on disk."""
+        answer = self._desk.answer(request)
+        await self._commits.settled()
+        return answer
 
     async def _suffer(self, fault: Fault, request: Request, send: Send) -> None:
         if fault.mode == "errcode":
             await _reply(send, self._desk.refuse(fault.code))
         elif fault.mode in ("http_502", "html"):
             if fault.applied:
-                self._desk.answer(request)
+                await self._done(request)
             await _reply(send, Answer(_PAGE, 502 if fault.mode == "http_502" else 200, _HTML))
         elif fault.mode == "slow":
             await asyncio.sleep(fault.seconds)
-            await _reply(send, self._desk.answer(request))
+            await _reply(send, await self._done(request))
         else:
             await self._break_off(fault, request, send)
 
@@ -128,7 +140,7 @@ class Sandbox:
         """Faults after which the caller cannot know whether the call was taken."""
         if fault.mode == "late":
             self._answer_later(request, fault.seconds)
-        answer = self._desk.answer(request) if fault.mode in ("truncated", "reply_lost") else None
+        answer = await self._done(request) if fault.mode in ("truncated", "reply_lost") else None
         if fault.mode == "truncated" and answer is not None:
             await _start(send, answer, len(answer.body))
             await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
@@ -137,7 +149,7 @@ class Sandbox:
     def _answer_later(self, request: Request, seconds: float) -> None:
         async def wait() -> None:
             await asyncio.sleep(seconds)
-            self._desk.answer(request)
+            await self._done(request)
 
         task = asyncio.ensure_future(wait())
         self._later.add(task)
