@@ -1,51 +1,72 @@
 """
-May this message leave now? The rules alone, without any database: kill switch, gone, opt-out, window, quiet hours,
-quota and the number of cards a person gets in a minute.
+May this message leave now? The rules alone, without any database: kill switch, wave, gone, opt-out, window, quiet
+hours, quota, our own caps and the number of cards a person gets in a minute.
 
 The facts are read by ``facts`` in the transaction that also writes the intent, so that no bound is passed by two.
 
-Source: quotas and counting per calendar period, WeCom developer centre, pages 92135 and 96997 (read 2026-11-21); the
-limit of messages to one member, page 90454.
+Source: the limit of messages to one member, WeCom developer centre, page 90454 (read 2026-11-21); for the quota see
+``quota``.
 """
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal, TypeAlias
 
-from qunflow.clock import instant_of, local_day
-from qunflow.settings.workspace import Community, QuotaMode
+from qunflow.clock import local_day
+from qunflow.community.holidays import is_rest_day
+from qunflow.delivery.quota import QUOTA_WAYS, period_of, platform_day
+from qunflow.settings.workspace import Community
 
-PLATFORM_ZONE = ZoneInfo("Asia/Shanghai")
 CARDS_PER_MINUTE = 30
 MOST_ATTEMPTS = 5
-_BY_QUOTA = ("mass_task", "private_task")
-_QUIET = ("mass_task", "private_task", "hand_send")
-_CARDS = ("hand_send", "staff_notice")
+_QUIET = ("mass_task", "private_task", "hand_send", "moment", "robot", "mail", "longtail")
+_BY_CARD = ("hand_send", "staff_notice")
+Key: TypeAlias = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Facts:
     """
-    What has to be known about a batch of candidates.
+    What has to be known about a batch of candidates; ``count`` keeps it true while they are let go one by one.
 
     Args:
         stopped: kill switches that are on, as (scope, key).
         gone: targets that cannot be reached any more, (kind, ref) → why.
         suppressed: person id → kinds of suppression.
-        used: (kind, ref) → mass messages already out in the quota's period, unknown ones included.
+        used: (kind, ref) → mass messages already out in the quota's period, those sent beside Qunflow and unknown ones
+            included.
+        kept: (kind, ref) → messages of the period that are still kept for conversion.
         cards: userid → cards sent to them in the last minute.
+        heard_today: (kind, ref) → what a group, or a person of marketing, got on the local day.
+        heard_week: person id → marketing they got in the last seven days.
+        released: waves that may go, as (slot key, local day, wave).
     """
 
-    stopped: Collection[tuple[str, str]]
-    gone: Mapping[tuple[str, int], str]
-    suppressed: Mapping[int, Collection[str]]
-    used: Mapping[tuple[str, int], int]
-    cards: Mapping[str, int]
+    stopped: Collection[tuple[str, str]] = ()
+    gone: Mapping[Key, str] = field(default_factory=dict)
+    suppressed: Mapping[int, Collection[str]] = field(default_factory=dict)
+    used: dict[Key, int] = field(default_factory=dict)
+    kept: dict[Key, int] = field(default_factory=dict)
+    cards: dict[str, int] = field(default_factory=dict)
+    heard_today: dict[Key, int] = field(default_factory=dict)
+    heard_week: dict[int, int] = field(default_factory=dict)
+    released: Collection[tuple[str, date, int]] = ()
+
+    def count(self, one: Candidate) -> None:
+        """One more is on its way."""
+        if one.way in QUOTA_WAYS:
+            self.used[one.key] = self.used.get(one.key, 0) + 1
+            if one.stage == "conversion" and self.kept.get(one.key):
+                self.kept[one.key] -= 1
+        if one.way in _BY_CARD:
+            self.cards[one.sender_userid] = self.cards.get(one.sender_userid, 0) + 1
+        if is_heard(one):
+            self.heard_today[one.key] = self.heard_today.get(one.key, 0) + 1
+            if one.target_kind == "person":
+                self.heard_week[one.target_ref] = self.heard_week.get(one.target_ref, 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +81,9 @@ class Candidate:
     target_kind: str
     target_ref: int
     group_key: str
+    slot_key: str
     local_day: date
+    wave: int
     not_after: datetime
     marketing: bool
     catch_up: str
@@ -72,7 +95,7 @@ class Candidate:
         return cls(**{name: getattr(row, name) for name in cls.__slots__})
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> Key:
         """The target, as the facts know it."""
         return (self.target_kind, self.target_ref)
 
@@ -92,7 +115,7 @@ def verdict(one: Candidate, community: Community | None, facts: Facts, now: date
     """Judge one candidate; the first rule that objects decides."""
     if community is None:
         return Verdict("wait", "its community is not in qunflow.yaml")
-    rules = (_stopped, _gone, _suppressed, _tired, _too_late, _quiet, _over_quota, _too_many_cards)
+    rules = (_stopped, _gone, _suppressed, _tired, _too_late, _unreleased, _quiet, _over_quota, _heard_enough, _cards)
     for rule in rules:
         found = rule(one, community, facts, now)
         if found is not None:
@@ -101,25 +124,16 @@ def verdict(one: Candidate, community: Community | None, facts: Facts, now: date
 
 
 def quiet_now(community: Community, now: datetime) -> bool:
-    """Whether it is quiet hours in the community's zone."""
-    return community.quiet_hours.covers(now.astimezone(community.zone_info).time())
+    """Whether it is quiet hours in the community's zone; on days of rest they may end later."""
+    there = now.astimezone(community.zone_info)
+    changed = {holiday.on: holiday.off for holiday in community.holidays}
+    hours = community.quiet_hours.of_day(rest=is_rest_day(there.date(), changed))
+    return hours.covers(there.time())
 
 
-def quota_of(mode: QuotaMode, now: datetime) -> tuple[datetime, datetime, int]:
-    """First instant of the current quota period, first instant after it, and how many messages it allows."""
-    today = local_day(now, PLATFORM_ZONE)
-    days_in_month = calendar.monthrange(today.year, today.month)[1]
-    first_of_month = today.replace(day=1)
-    month = (first_of_month, first_of_month + timedelta(days=days_in_month))
-    monday = today - timedelta(days=today.weekday())
-    periods: Mapping[str, tuple[date, date, int]] = {
-        "month_days": (*month, days_in_month),
-        "month_4": (*month, 4),
-        "week_7": (monday, monday + timedelta(days=7), 7),
-        "day_1": (today, today + timedelta(days=1), 1),
-    }
-    start, end, most = periods[mode]
-    return instant_of(start, time.min, PLATFORM_ZONE), instant_of(end, time.min, PLATFORM_ZONE), most
+def is_heard(one: Candidate) -> bool:
+    """Whether it counts towards our own caps: anything said in a group, marketing to a person."""
+    return one.target_kind == "chat" or (one.target_kind == "person" and one.marketing)
 
 
 def _stopped(one: Candidate, _community: Community, facts: Facts, _now: datetime) -> Verdict | None:
@@ -160,15 +174,40 @@ def _quiet(one: Candidate, community: Community, _facts: Facts, now: datetime) -
     return Verdict("wait", "quiet hours") if one.way in _QUIET and quiet_now(community, now) else None
 
 
+def _unreleased(one: Candidate, _community: Community, facts: Facts, _now: datetime) -> Verdict | None:
+    # The first wave is the test group; the others go once a person has seen it there.
+    waits = one.wave > 1 and (one.slot_key, one.local_day, one.wave) not in facts.released
+    return Verdict("wait", "waits for the test group") if waits else None
+
+
 def _over_quota(one: Candidate, community: Community, facts: Facts, now: datetime) -> Verdict | None:
-    if one.way not in _BY_QUOTA:
+    if one.way not in QUOTA_WAYS:
         return None
-    most = quota_of(community.quota.mode, now)[2]
+    most = period_of(community.quota.mode, platform_day(now)).most
     used = facts.used.get(one.key, 0)
-    return Verdict("skip", f"quota: {used} of {most} used") if used >= most else None
+    if used >= most:
+        return Verdict("skip", f"quota: {used} of {most} used")
+    kept = 0 if one.stage == "conversion" else facts.kept.get(one.key, 0)
+    return Verdict("skip", f"quota: {used} of {most} used, {kept} kept for conversion") if used + kept >= most else None
 
 
-def _too_many_cards(one: Candidate, _community: Community, facts: Facts, _now: datetime) -> Verdict | None:
+def _heard_enough(one: Candidate, community: Community, facts: Facts, _now: datetime) -> Verdict | None:
+    if not is_heard(one):
+        return None
+    caps, today = community.caps, facts.heard_today.get(one.key, 0)
+    if one.target_kind == "chat":
+        return _capped("the group has heard", today, caps.group_per_day, "today")
+    week = facts.heard_week.get(one.target_ref, 0)
+    return _capped("the person has got", today, caps.person_per_day, "today") or _capped(
+        "the person has got", week, caps.person_per_week, "in seven days"
+    )
+
+
+def _capped(what: str, had: int, most: int, when: str) -> Verdict | None:
+    return Verdict("skip", f"cap: {what} {had} of {most} {when}") if most and had >= most else None
+
+
+def _cards(one: Candidate, _community: Community, facts: Facts, _now: datetime) -> Verdict | None:
     # Beyond this WeCom drops messages to a member without saying so.
-    too_many = one.way in _CARDS and facts.cards.get(one.sender_userid, 0) >= CARDS_PER_MINUTE
+    too_many = one.way in _BY_CARD and facts.cards.get(one.sender_userid, 0) >= CARDS_PER_MINUTE
     return Verdict("wait", "many cards for one person in a minute") if too_many else None

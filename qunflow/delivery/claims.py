@@ -14,10 +14,10 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, insert, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, insert, literal, or_, select, tuple_, update
 
 from qunflow.connectors.wecom.limits import CHATS_PER_TASK, PERSONS_PER_TASK
-from qunflow.delivery.bounds import Candidate, Facts, Verdict, verdict
+from qunflow.delivery.bounds import Candidate, Verdict, verdict
 from qunflow.delivery.facts import read_facts
 from qunflow.delivery.hand_send import card_token, token_digest
 from qunflow.delivery.model import DeliveryReport
@@ -117,7 +117,7 @@ def claim(
         if found.what == "send" and row.target_id not in addresses:
             found = _NO_ADDRESS
         if found.what == "send":
-            facts = _counted(facts, one)
+            facts.count(one)
             go.append(row)
         else:
             held.append((row, found))
@@ -149,6 +149,7 @@ def _due(now: datetime, after: Position | None, ways: Sequence[str], conn: Conne
         approvals.c.slot_key == targets.c.slot_key,
         approvals.c.local_day == targets.c.local_day,
         approvals.c.voided_at.is_(None),
+        or_(approvals.c.effective_at.is_(None), approvals.c.effective_at <= now),
     )
     statement = (
         select(
@@ -170,13 +171,6 @@ def _due(now: datetime, after: Position | None, ways: Sequence[str], conn: Conne
     if conn.dialect.name == "postgresql":
         statement = statement.with_for_update(of=targets, skip_locked=True)
     return statement
-
-
-def _counted(facts: Facts, one: Candidate) -> Facts:
-    used, cards = dict(facts.used), dict(facts.cards)
-    used[one.key] = used.get(one.key, 0) + (one.way in _PER_CALL)
-    cards[one.sender_userid] = cards.get(one.sender_userid, 0) + (one.way in ("hand_send", "staff_notice"))
-    return Facts(facts.stopped, facts.gone, facts.suppressed, used, cards)
 
 
 def _addresses(conn: Connection, vault: Vault, rows: Sequence[Row[Any]]) -> dict[int, str]:

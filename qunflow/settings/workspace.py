@@ -68,6 +68,13 @@ class QuietHours(Part):
 
     start: ClockTime = Field(time(21, 0), title="开始", description='免打扰开始，例如 "21:00"')
     end: ClockTime = Field(time(8, 0), title="结束", description='免打扰结束，例如 "08:00"')
+    rest_day_end: ClockTime | None = Field(
+        None, title="休息日结束", description='周末和节假日几点以后才发，例如 "09:30"；留空与平日相同'
+    )
+
+    def of_day(self, *, rest: bool) -> QuietHours:
+        """The hours as they hold on a working day or on a day of rest."""
+        return self if self.rest_day_end is None or not rest else self.model_copy(update={"end": self.rest_day_end})
 
     def covers(self, at: time) -> bool:
         """Whether a wall-clock time lies inside; the end itself is outside."""
@@ -79,7 +86,24 @@ class QuietHours(Part):
 class Quota(Part):
     """How many mass messages the platform allows one customer or group."""
 
-    mode: QuotaMode = Field("month_days", title="群发额度口径", description="month_days:每月可发天数次(现行)")
+    mode: QuotaMode = Field("month_days", title="群发额度口径", description="month_days：每月可发天数次（现行）")
+    reserve: Whole = Field(0, title="留给转化的条数", description="每个额度周期里，别的环节不能用掉的条数")
+
+
+class Caps(Part):
+    """How much one person or one group may hear from all of Qunflow, whatever the platform allows; 0 is no cap."""
+
+    person_per_day: Whole = Field(1, title="一人一天最多几条营销", description="0 表示不限；客服类消息不算")
+    person_per_week: Whole = Field(3, title="一人七天最多几条营销", description="0 表示不限")
+    group_per_day: Whole = Field(16, title="一群一天最多几条", description="发多了群会被折叠；0 表示不限")
+
+
+class Holiday(Part):
+    """A day that is other than the public calendar says."""
+
+    on: date = Field(title="日期")
+    off: bool = Field(title="休息", strict=True, description="true 休息，false 上班")
+    name: str = Field("", max_length=40, title="名称")
 
 
 class AcquisitionChannel(Part):
@@ -212,6 +236,8 @@ class Community(Part):
     helper_name: str = Field("小助手", max_length=20, title="小助手的称呼", description="欢迎语里的自称")
     quiet_hours: QuietHours = Field(QuietHours(), title="免打扰时段")
     quota: Quota = Field(Quota(), title="群发额度")
+    caps: Caps = Field(Caps(), title="触达上限")
+    holidays: tuple[Holiday, ...] = Field((), title="节假日调整", description="和国务院日历不一样的日子")
     acquisition: Acquisition = Field(Acquisition(), title="拉新")
     retention: Retention = Field(Retention(), title="留存")
     weekly_activity: WeeklyActivity = Field(WeeklyActivity(), title="每周活动")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from qunflow.delivery.bounds import Candidate, Facts, quiet_now, quota_of, verdict
-from qunflow.settings.workspace import Community, QuietHours, Quota
+from qunflow.delivery.bounds import Candidate, Facts, Verdict, quiet_now, verdict
+from qunflow.settings.workspace import Caps, Community, Holiday, QuietHours, Quota
 from tests.unit.delivery.platform_fake import DAY, NOON
 
 HOME = Community(key="neighbours", name="邻里", type="购物", helper="h", quota=Quota(mode="week_7"))
@@ -26,7 +26,9 @@ def candidate(**changes: Any) -> Candidate:
         "target_kind": "chat",
         "target_ref": 1,
         "group_key": "g1",
+        "slot_key": "noon",
         "local_day": DAY,
+        "wave": 0,
         "not_after": NOON + timedelta(minutes=10),
         "marketing": True,
         "catch_up": "skip",
@@ -37,8 +39,7 @@ def candidate(**changes: Any) -> Candidate:
 
 
 def facts(**changes: Any) -> Facts:
-    values: dict[str, Any] = {"stopped": (), "gone": {}, "suppressed": {}, "used": {}, "cards": {}, **changes}
-    return Facts(**values)
+    return Facts(**changes)
 
 
 PERSON = {"target_kind": "person", "way": "private_task"}
@@ -71,6 +72,25 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], datetime, str]] = [
     ("quiet hours, staff", {"not_after": NIGHT, "way": "staff_notice", "target_kind": "staff"}, {}, NIGHT, "send"),
     ("quota free", {}, {"used": {("chat", 1): 6}}, NOON, "send"),
     ("quota used up", {}, {"used": {("chat", 1): 7}}, NOON, "skip"),
+    ("quota kept for conversion", {}, {"used": {("chat", 1): 5}, "kept": {("chat", 1): 2}}, NOON, "skip"),
+    ("quota kept, one above", {}, {"used": {("chat", 1): 4}, "kept": {("chat", 1): 2}}, NOON, "send"),
+    (
+        "conversion may take it",
+        {"stage": "conversion"},
+        {"used": {("chat", 1): 6}, "kept": {("chat", 1): 1}},
+        NOON,
+        "send",
+    ),
+    ("test group", {"wave": 1}, {}, NOON, "send"),
+    ("second wave", {"wave": 2}, {}, NOON, "wait"),
+    ("second wave, released", {"wave": 2}, {"released": {("noon", DAY, 2)}}, NOON, "send"),
+    ("second wave, first released", {"wave": 2}, {"released": {("noon", DAY, 1)}}, NOON, "wait"),
+    ("group heard 15", {"way": "hand_send"}, {"heard_today": {("chat", 1): 15}}, NOON, "send"),
+    ("group heard 16", {"way": "hand_send"}, {"heard_today": {("chat", 1): 16}}, NOON, "skip"),
+    ("person got one today", PERSON, {"heard_today": {("person", 1): 1}}, NOON, "skip"),
+    ("person got one, service", {**PERSON, "marketing": False}, {"heard_today": {("person", 1): 1}}, NOON, "send"),
+    ("person got two in the week", PERSON, {"heard_week": {1: 2}}, NOON, "send"),
+    ("person got three in the week", PERSON, {"heard_week": {1: 3}}, NOON, "skip"),
     ("a card costs no quota", {"way": "hand_send"}, {"used": {("chat", 1): 7}}, NOON, "send"),
     ("29 cards this minute", {"way": "hand_send"}, {"cards": {"zhou": 29}}, NOON, "send"),
     ("30 cards this minute", {"way": "hand_send"}, {"cards": {"zhou": 30}}, NOON, "wait"),
@@ -93,21 +113,40 @@ def test_a_community_out_of_the_settings_waits() -> None:
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
+def test_what_is_let_go_counts_for_the_next() -> None:
+    """Within one batch the second message of a person meets the first one's count."""
+    known, one = facts(kept={("person", 1): 1}), candidate(**PERSON, stage="conversion")
+    assert verdict(one, HOME, known, NOON).what == "send"
+    known.count(one)
+    assert verdict(one, HOME, known, NOON) == Verdict("skip", "cap: the person has got 1 of 1 today")
+    assert (known.used, known.kept, known.heard_week) == ({("person", 1): 1}, {("person", 1): 0}, {1: 1})
+
+
+def test_no_cap_is_no_cap() -> None:
+    """0 in the settings lets everything through."""
+    free = HOME.model_copy(update={"caps": Caps(person_per_day=0, person_per_week=0, group_per_day=0)})
+    known = facts(heard_today={("person", 1): 99}, heard_week={1: 99})
+    assert verdict(candidate(**PERSON), free, known, NOON).what == "send"
+
+
+REST = QuietHours(rest_day_end=time(9, 30))
+
+
 @pytest.mark.parametrize(
-    ("mode", "start", "end", "most"),
+    ("day", "changed", "quiet"),
     [
-        ("month_days", (2026, 2, 1), (2026, 3, 1), 28),
-        ("month_4", (2026, 2, 1), (2026, 3, 1), 4),
-        ("week_7", (2026, 2, 23), (2026, 3, 2), 7),
-        ("day_1", (2026, 2, 28), (2026, 3, 1), 1),
+        (date(2026, 3, 4), (), False),  # a Wednesday
+        (date(2026, 3, 7), (), True),  # a Saturday
+        (date(2026, 10, 1), (), True),  # the National Day, a Thursday
+        (date(2026, 10, 10), (), False),  # a Saturday that is worked
+        (date(2026, 10, 10), (Holiday(on=date(2026, 10, 10), off=True),), True),
+        (date(2026, 10, 1), (Holiday(on=date(2026, 10, 1), off=False),), False),
     ],
 )
-def test_quota_periods_follow_the_calendar_of_the_platform(
-    mode: Any, start: tuple[int, int, int], end: tuple[int, int, int], most: int
-) -> None:
-    """On the last evening of February 2026 in Shanghai, a Saturday."""
-    found = quota_of(mode, datetime(2026, 2, 28, 23, 59, tzinfo=SHANGHAI).astimezone(UTC))
-    assert found == (datetime(*start, tzinfo=SHANGHAI), datetime(*end, tzinfo=SHANGHAI), most)
+def test_on_days_of_rest_quiet_hours_end_later(day: date, changed: tuple[Holiday, ...], quiet: bool) -> None:
+    """At nine in the morning of working days, weekends, holidays, worked weekends and days the community changed."""
+    home = HOME.model_copy(update={"quiet_hours": REST, "holidays": changed})
+    assert quiet_now(home, datetime.combine(day, time(9), SHANGHAI)) is quiet
 
 
 @pytest.mark.parametrize(("zone", "quiet"), [("Asia/Shanghai", False), ("Asia/Tokyo", True), ("Europe/London", False)])
