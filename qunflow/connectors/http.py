@@ -39,10 +39,11 @@ class AnswerLost(ChannelUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer: status and body, at most one megabyte."""
+    """A complete answer: status and body, and whether the platform calls the body a file."""
 
     status: int
     body: bytes
+    is_file: bool = False
 
 
 def redacted(text: str) -> str:
@@ -149,9 +150,10 @@ class Http:
         query: Mapping[str, str],
         json: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
+        most_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
         """
-        Send one request and read its whole answer.
+        Send one request and read its whole answer of at most ``most_bytes``, unpacked.
 
         Raises:
             ChannelUnavailable: the request never left.
@@ -159,7 +161,8 @@ class Http:
         """
         try:
             async with self._client.stream(method, path, params=query, json=json, files=files) as response:
-                return Answer(response.status_code, await self._bounded(response, path))
+                is_file = "Content-Disposition" in response.headers
+                return Answer(response.status_code, await self._bounded(response, path, most_bytes), is_file)
         except httpx.HTTPError as error:
             raise self._explained(error, path) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -169,12 +172,12 @@ class Http:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _bounded(self, response: httpx.Response, path: str) -> bytes:
+    async def _bounded(self, response: httpx.Response, path: str, most_bytes: int) -> bytes:
         body = bytearray()
         async for part in response.aiter_bytes():
             body += part
-            if len(body) > MAX_ANSWER_BYTES:
-                raise self._lost("an answer over one megabyte", path)
+            if len(body) > most_bytes:
+                raise self._lost(f"an answer over {most_bytes / 1e6:g} MB", path)
         return bytes(body)
 
     def _explained(self, error: httpx.HTTPError, path: str) -> ChannelUnavailable:

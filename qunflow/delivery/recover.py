@@ -18,7 +18,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, and_, case, func, or_, select, update
 
-from qunflow.connectors.wecom.client import DUPLICATE_CHECK_S, MassTask
+from qunflow.connectors.wecom.client import MassTask
+from qunflow.connectors.wecom.staff_messages import DUPLICATE_CHECK_S
 from qunflow.delivery.claims import fingerprint
 from qunflow.delivery.ports import Ports
 from qunflow.delivery.welcome_codes import WINDOW

@@ -10,7 +10,8 @@ import pytest
 from qunflow.connectors.wecom.client import WeCom
 from qunflow.connectors.wecom.contact_ways import ContactWay
 from qunflow.connectors.wecom.moments import MomentJob, Reactions
-from qunflow.errors import BadInput, ChannelRefused, QunflowError
+from qunflow.errors import BadInput, QunflowError
+from tests.integration.connected import code_of, connected, now
 from tests.integration.sandbox_anywhere import Anywhere, anywhere
 from tests.integration.sandbox_caller import CORP, FILM, HELPER, OTHER, OWNER, PICTURE, SECRET
 
@@ -27,21 +28,8 @@ def caller() -> Iterator[Anywhere]:
 @pytest.fixture
 def wecom(caller: Anywhere) -> Iterator[WeCom]:
     """A connector of it."""
-    made = WeCom(str(caller.http.base_url), CORP, SECRET, 1, production=False)
-    yield made
-    made.close()
-
-
-def now(caller: Anywhere) -> datetime:
-    """The sandbox clock."""
-    return datetime.fromtimestamp(caller.now(), UTC)
-
-
-def code_of(call: Callable[[], object]) -> int:
-    """The code a call is refused with."""
-    with pytest.raises(ChannelRefused) as raised:
-        call()
-    return raised.value.code
+    with connected(caller) as made:
+        yield made
 
 
 def test_tags_are_made_worn_renamed_and_deleted(caller: Anywhere, wecom: WeCom) -> None:
@@ -212,11 +200,11 @@ def test_files_of_messages_and_of_moments_are_kept_apart(caller: Anywhere, wecom
 def test_a_note_about_a_customer_is_read_back(caller: Anywhere, wecom: WeCom) -> None:
     """What is not named stays."""
     who = caller.friend()
-    wecom.remark(HELPER, who, remark="小林-春季群", description="要橘子")
-    wecom.remark(HELPER, who, remark="小林")
+    wecom.contacts.note(HELPER, who, remark="小林-春季群", description="要橘子")
+    wecom.contacts.note(HELPER, who, remark="小林")
     follow = wecom.customer(who)["follow_user"][0]
     assert (follow["remark"], follow["description"]) == ("小林", "要橘子")
-    assert code_of(lambda: wecom.remark(OWNER, who, remark="x")) == 84061
+    assert code_of(lambda: wecom.contacts.note(OWNER, who, remark="x")) == 84061
 
 
 def test_a_live_group_code_is_ended(caller: Anywhere, wecom: WeCom) -> None:
@@ -229,7 +217,7 @@ def test_a_live_group_code_is_ended(caller: Anywhere, wecom: WeCom) -> None:
 
 def test_every_member_is_listed_once(wecom: WeCom) -> None:
     """A member of two departments has two rows at the platform."""
-    found = wecom.members()
+    found = wecom.directory.userids()
     assert len(found) == len(set(found))
     assert {HELPER, OWNER, OTHER} <= set(found)
 
@@ -264,8 +252,8 @@ WRONG: list[Callable[[WeCom], object]] = [
     lambda wecom: wecom.media.upload("voice", "a.amr", b"x" * 2_000_001),
     lambda wecom: wecom.media.upload_lasting_image("a.png", b"12345"),
     lambda wecom: wecom.media.id_of("voice", "a.amr", b"123456", datetime(2026, 1, 1, tzinfo=UTC), "album"),
-    lambda wecom: wecom.remark(HELPER, "wm"),
-    lambda wecom: wecom.remark(HELPER, "wm", remark="长" * 21),
+    lambda wecom: wecom.contacts.note(HELPER, "wm"),
+    lambda wecom: wecom.contacts.note(HELPER, "wm", remark="长" * 21),
 ]
 
 

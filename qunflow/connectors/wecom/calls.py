@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from qunflow.connectors.http import AnswerLost, LoopThread
 from qunflow.connectors.wecom.answers import TRY_LATER, Body, Kind
-from qunflow.connectors.wecom.session import Session
-from qunflow.errors import ChannelUnavailable
+from qunflow.connectors.wecom.session import Session, listed
+from qunflow.errors import ChannelRefused, ChannelUnavailable
 
 EC = "externalcontact"
+Result = TypeVar("Result")
 
 
 class Calls:
@@ -33,13 +34,35 @@ class Calls:
         """One call; with ``json`` or ``files`` a POST, else a GET."""
         return self._thread.run(self._session.call(path, kind=kind, json=json, query=query, files=files))
 
+    def file(self, path: str, query: Mapping[str, str]) -> bytes:
+        """The file a reading call gives."""
+        return self._thread.run(self._session.file(path, query))
+
     def pages(self, path: str, key: str, json: Mapping[str, Any]) -> list[Body]:
         """Every item of a paged list. Raises: ChannelUnavailable for pages without end or a list of no objects."""
+        return objects(self._items(path, key, json), path)
 
+    def names(self, path: str, key: str, json: Mapping[str, Any]) -> list[str]:
+        """Every item of a paged list of ids. Raises: ChannelUnavailable for pages without end or other items."""
+        found = self._items(path, key, json)
+        if not all(isinstance(one, str) for one in found):
+            raise ChannelUnavailable(f"WeCom gave a broken list in {path}", TRY_LATER, 5.0)
+        return found
+
+    def bodies(self, path: str, query: Mapping[str, str]) -> list[Body]:
+        """Every page of a reading by GET. Raises: ChannelUnavailable for pages without end."""
+
+        async def gather() -> list[Body]:
+            return [body async for body in self._session.pages(path, query=query)]
+
+        return self._thread.run(gather())
+
+    def _items(self, path: str, key: str, json: Mapping[str, Any]) -> list[Any]:
         async def gather() -> list[Any]:
-            return [item async for item in self._session.pages(path, key, json)]
+            pages = self._session.pages(path, json)
+            return [item async for body in pages for item in listed(body, key, path)]
 
-        return objects(self._thread.run(gather()), path)
+        return self._thread.run(gather())
 
 
 def objects(found: list[Any], path: str) -> list[Body]:
@@ -57,6 +80,24 @@ def needed(body: Body, key: str, path: str) -> str:
     return value
 
 
+def given(body: Body, key: str, path: str) -> str:
+    """The id a reading gives. Raises: ChannelUnavailable without it."""
+    value = body.get(key)
+    if not isinstance(value, str) or not value:
+        raise ChannelUnavailable(f"WeCom gave no {key} in its answer to {path}", TRY_LATER, 5.0)
+    return value
+
+
+def none_when(code: int, call: Callable[[], Result]) -> Result | None:
+    """What a call gives, or None where this refusal is how WeCom says that there is nothing."""
+    try:
+        return call()
+    except ChannelRefused as error:
+        if error.code == code:
+            return None
+        raise
+
+
 def part(body: Body, key: str, path: str) -> Body:
     """An object of an answer to a reading. Raises: ChannelUnavailable without it."""
     value = body.get(key)
@@ -68,6 +109,19 @@ def part(body: Body, key: str, path: str) -> Body:
 def instant(value: Any) -> datetime | None:
     """Unix seconds as an instant; some arrive as strings, 0 and nothing are none."""
     return datetime.fromtimestamp(int(value), UTC) if str(value or "").isdecimal() and int(value) > 0 else None
+
+
+def count(body: Body, key: str, path: str) -> int:
+    """A number of an answer, which may arrive as a text. Raises: ChannelUnavailable without it."""
+    value = str(body.get(key))
+    if not value.isdecimal():
+        raise ChannelUnavailable(f"WeCom gave no number {key} in {path}", TRY_LATER, 5.0)
+    return int(value)
+
+
+def text(one: Body, key: str) -> str:
+    """A text of an answer, empty where there is none."""
+    return str(one.get(key) or "")
 
 
 def seconds(at: datetime) -> int:

@@ -21,19 +21,24 @@ import httpx
 from qunflow.connectors.http import LoopThread, allowed_address
 from qunflow.connectors.limiter import Rate
 from qunflow.connectors.wecom import limits
+from qunflow.connectors.wecom.acquisition import AcquisitionLinks
+from qunflow.connectors.wecom.albums import Albums
 from qunflow.connectors.wecom.answers import TRY_LATER, Body
-from qunflow.connectors.wecom.calls import EC, Calls, instant, needed, part
+from qunflow.connectors.wecom.calls import EC, Calls, instant, needed, none_when, part
 from qunflow.connectors.wecom.contact_ways import ContactWays, GroupWelcomes
+from qunflow.connectors.wecom.contacts import NO_CONTACT, Contacts
+from qunflow.connectors.wecom.directory import Directory
 from qunflow.connectors.wecom.media import Media
 from qunflow.connectors.wecom.moments import Moments
-from qunflow.connectors.wecom.session import CALL_RATES, Session, listed
+from qunflow.connectors.wecom.sensitive_words import SensitiveWords
+from qunflow.connectors.wecom.session import CALL_RATES, Session, Witness, listed
+from qunflow.connectors.wecom.staff_messages import StaffMessages
 from qunflow.connectors.wecom.statistics import Statistics
 from qunflow.connectors.wecom.tags import Tags
 from qunflow.connectors.wecom.transfers import Transfers
-from qunflow.errors import BadInput, ChannelRefused, ChannelUnavailable
+from qunflow.errors import BadInput, ChannelUnavailable
 
-_NO_CONTACT = 84061
-DUPLICATE_CHECK_S = 14_400
+_CHATS_PER_CODE, _STATE_CHARS, _REMARK_CHARS, _ROOM_CHARS = 5, 30, 30, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,9 @@ class WeCom:
     """
     One application of one corp; safe to share between threads.
 
-    Customers, groups, live codes and messages are here; ``tags``, ``contact_ways``, ``group_welcomes``, ``moments``,
-    ``statistics``, ``transfers`` and ``media`` have their own calls.
+    Customers, groups, live codes and messages to customers are here, everything else in an area of its own:
+    ``contacts``, ``directory``, ``tags``, ``contact_ways``, ``group_welcomes``, ``moments``, ``statistics``,
+    ``acquisition``, ``albums``, ``sensitive_words``, ``transfers``, ``staff_messages`` and ``media``.
 
     Args:
         base_url: ``https://qyapi.weixin.qq.com``, or a sandbox on this machine.
@@ -91,6 +97,8 @@ class WeCom:
         timeout_s: for connecting, and for each wait for bytes.
         token_file: where the processes of a workspace share the access token; without it each has its own.
         rates: how often each call may be made; over it a call is refused here, as WeCom would.
+        witness: is shown every answer as it came, with its path; tokens too.
+        first_pages: of every list only the first page is read.
 
     Raises:
         ConfigurationError: production with a sandbox's address, or anything else with a real one.
@@ -108,21 +116,36 @@ class WeCom:
         timeout_s: float = 10.0,
         token_file: Path | None = None,
         rates: Sequence[Rate] = CALL_RATES,
+        witness: Witness | None = None,
+        first_pages: bool = False,
     ) -> None:
         real = os.environ.get("QUNFLOW_ENV") == "production" if production is None else production
         address = allowed_address(base_url, production=real, variable="QUNFLOW_WECOM_BASE_URL")
-        self._agent_id = agent_id
         self._thread = LoopThread("wecom")
         self._session = Session(
-            address, corp_id, secret, transport=transport, timeout_s=timeout_s, token_file=token_file, rates=rates
+            address,
+            corp_id,
+            secret,
+            transport=transport,
+            timeout_s=timeout_s,
+            token_file=token_file,
+            rates=rates,
+            witness=witness,
+            first_pages=first_pages,
         )
         self._calls = calls = Calls(self._thread, self._session)
+        self.contacts = Contacts(calls)
+        self.directory = Directory(calls)
         self.tags = Tags(calls)
         self.contact_ways = ContactWays(calls)
         self.group_welcomes = GroupWelcomes(calls)
         self.moments = Moments(calls)
         self.statistics = Statistics(calls)
+        self.acquisition = AcquisitionLinks(calls)
+        self.albums = Albums(calls)
+        self.sensitive_words = SensitiveWords(calls)
         self.transfers = Transfers(calls)
+        self.staff_messages = StaffMessages(calls, agent_id)
         self.media = Media(calls)
 
     def close(self) -> None:
@@ -137,26 +160,19 @@ class WeCom:
         path = f"{EC}/get_follow_user_list"
         return [str(one) for one in listed(self._calls.call(path, "read"), "follow_user", path)]
 
-    def members(self) -> list[str]:
-        """The userids of all members visible; WeCom may keep this for the secret of the address book (48002)."""
-        found = self._calls.pages("user/list_id", "dept_user", {"limit": 10_000})
-        # One row for each department of a member.
-        return list(dict.fromkeys(str(one.get("userid")) for one in found))
-
     def customers(self, userid: str | Sequence[str]) -> list[Body]:
         """Customers of up to 100 members: ``{"external_contact": {…}, "follow_info": {…}}`` each."""
         users = [userid] if isinstance(userid, str) else list(userid)
         asked = {"userid_list": users, "limit": 100}
-        try:
-            return self._calls.pages(f"{EC}/batch/get_by_user", "external_contact_list", asked)
-        except ChannelRefused as error:
-            if error.code == _NO_CONTACT:  # how WeCom says that a member has no customers
-                return []
-            raise
+        path = f"{EC}/batch/get_by_user"
+        return none_when(NO_CONTACT, lambda: self._calls.pages(path, "external_contact_list", asked)) or []
 
     def customer(self, external_userid: str) -> Body:
         """One customer with all followers. Raises: ChannelRefused 84061 when nobody follows them any more."""
-        return self._calls.call(f"{EC}/get", "read", query={"external_userid": external_userid})
+        path = f"{EC}/get"
+        pages = self._calls.bodies(path, {"external_userid": external_userid})
+        # Only somebody whom hundreds of members follow has a second page.
+        return {**pages[0], "follow_user": [one for page in pages for one in listed(page, "follow_user", path)]}
 
     def groups(self, owners: Sequence[str] = ()) -> list[Body]:
         """Customer groups, ``{"chat_id", "status"}`` each, of some owners or of everybody visible."""
@@ -171,26 +187,27 @@ class WeCom:
         body = self._calls.call(path, "read", {"chat_id": chat_id, "need_name": 0})
         return part(body, "group_chat", path)
 
-    def remark(self, userid: str, external_userid: str, *, remark: str = "", description: str = "") -> None:
-        """Note something about a member's customer: at most 20 and 150 characters; what is empty stays as it is."""
-        limits.require_chars("remark of a customer", remark, 20)
-        limits.require_chars("description of a customer", description, 150)
-        noted = {name: text for name, text in (("remark", remark), ("description", description)) if text}
-        if not noted:
-            raise BadInput("nothing is to be noted about a customer", "give a remark or a description")
-        self._calls.call(f"{EC}/remark", "write", {"userid": userid, "external_userid": external_userid, **noted})
-
     # --- live group codes ---
 
-    def add_join_way(self, chat_ids: Sequence[str], *, state: str, remark: str = "", auto_create: bool = False) -> str:
-        """Make a live group code for one to five groups; returns its config id, which WeCom never shows again."""
-        if not 1 <= len(chat_ids) <= 5 or len(state) > 30:
-            raise BadInput("a live code needs one to five groups and a state of at most 30 characters", "shorten it")
+    def add_join_way(
+        self,
+        chat_ids: Sequence[str],
+        *,
+        state: str,
+        remark: str = "",
+        auto_create: bool = False,
+        room: tuple[str, int] | None = None,
+    ) -> str:
+        """
+        Make a live group code for one to five groups; returns its config id, which WeCom never shows again.
+
+        Args:
+            auto_create: open another group when all are full.
+            room: how those are called: name and first number, ``("打卡群", 2)`` for 打卡群2, 打卡群3 and so on.
+        """
         path = f"{EC}/groupchat/add_join_way"
-        asked = {"scene": 2, "chat_id_list": list(chat_ids), "state": state, "remark": remark[:30]}
-        return needed(
-            self._calls.call(path, "write", {**asked, "auto_create_room": int(auto_create)}), "config_id", path
-        )
+        asked = _join_way(chat_ids, state, remark, auto_create, room)
+        return needed(self._calls.call(path, "write", asked), "config_id", path)
 
     def get_join_way(self, config_id: str) -> JoinWay:
         """A live group code with the address of its picture."""
@@ -199,10 +216,19 @@ class WeCom:
         chats = tuple(str(one) for one in listed(way, "chat_id_list", path))
         return JoinWay(str(way.get("config_id")), str(way.get("qr_code") or ""), chats, str(way.get("state") or ""))
 
-    def update_join_way(self, config_id: str, chat_ids: Sequence[str], *, state: str, remark: str = "") -> None:
+    def update_join_way(
+        self,
+        config_id: str,
+        chat_ids: Sequence[str],
+        *,
+        state: str,
+        remark: str = "",
+        auto_create: bool = False,
+        room: tuple[str, int] | None = None,
+    ) -> None:
         """Point a live group code at other groups; every field is overwritten."""
-        asked = {"config_id": config_id, "scene": 2, "chat_id_list": list(chat_ids), "auto_create_room": 0}
-        self._calls.call(f"{EC}/groupchat/update_join_way", "write", {**asked, "state": state, "remark": remark[:30]})
+        asked = {"config_id": config_id, **_join_way(chat_ids, state, remark, auto_create, room)}
+        self._calls.call(f"{EC}/groupchat/update_join_way", "write", asked)
 
     def delete_join_way(self, config_id: str) -> None:
         """End a live group code; who scans it afterwards gets nowhere."""
@@ -283,26 +309,24 @@ class WeCom:
     def message_send(
         self, userid: str, msgtype: Literal["text", "textcard", "markdown"], part: Mapping[str, Any]
     ) -> str:
-        """
-        Send one message to one member of staff; WeCom drops the same message within four hours of the first.
-
-        Returns:
-            The message id.
-
-        Raises:
-            ChannelRefused: 81013 when the member cannot be reached.
-        """
-        limits.require_fields(msgtype, part)
-        checked = {"enable_duplicate_check": 1, "duplicate_check_interval": DUPLICATE_CHECK_S}
-        asked = {"touser": userid, "agentid": self._agent_id, "msgtype": msgtype, msgtype: dict(part), **checked}
-        body = self._calls.call("message/send", "write", asked)
-        if userid in str(body.get("invaliduser") or "").split("|"):
-            raise ChannelRefused("WeCom knows no such member for a message to staff", "check qunflow.yaml", 81013)
-        return str(body.get("msgid") or "")
+        """Send one message to one member of staff; see ``StaffMessages.send``."""
+        return self.staff_messages.send(userid, msgtype, part)
 
     def upload_media(self, kind: Literal["image", "voice", "video", "file"], name: str, content: bytes) -> str:
         """Upload a file; returns a media id that is valid for three days."""
         return self.media.upload(kind, name, content)
+
+
+def _join_way(
+    chat_ids: Sequence[str], state: str, remark: str, auto_create: bool, room: tuple[str, int] | None
+) -> Body:
+    limits.require_some("groups of a live code", chat_ids, _CHATS_PER_CODE)
+    limits.require_chars("state of a live code", state, _STATE_CHARS)
+    asked = {"scene": 2, "chat_id_list": list(chat_ids), "state": state, "remark": remark[:_REMARK_CHARS]}
+    if room:
+        limits.require_chars("name of the groups of a live code", room[0], _ROOM_CHARS)
+        asked |= {"room_base_name": room[0], "room_base_id": room[1]}
+    return {**asked, "auto_create_room": int(auto_create)}
 
 
 def _message(text: str, attachments: Sequence[Mapping[str, Any]]) -> Body:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from qunflow.connectors.wecom import limits
@@ -21,6 +21,7 @@ from qunflow.errors import BadInput
 
 _USERS, _STATE_CHARS, _REMARK_CHARS = 100, 30, 30
 _TEMPLATE_BYTES = 3_000
+_LONGEST = timedelta(days=14)
 _QR, _SINGLE, _SEVERAL = 2, 1, 2
 _WELCOME = f"{EC}/group_welcome_template"
 
@@ -50,6 +51,33 @@ class ContactWays:
         asked = {"type": kind, "scene": _QR, "user": list(users), "state": state, "remark": remark}
         body = self._calls.call(path, "write", {**asked, "skip_verify": skip_verify})
         return ContactWay(needed(body, "config_id", path), str(body.get("qr_code") or ""), tuple(users), state, remark)
+
+    def add_temporary(
+        self, userid: str, *, state: str, lasts: timedelta, chat_lasts: timedelta, farewell: str = ""
+    ) -> ContactWay:
+        """
+        Make a QR code for one person that ends when it is used, for corps in medicine only.
+
+        Args:
+            lasts, chat_lasts: of the code and of the chat it opens, at most 14 days each.
+            farewell: what the customer gets when the chat ends, at most 4,000 bytes.
+        """
+        _check([userid], state, "")
+        if not all(timedelta(seconds=1) <= one <= _LONGEST for one in (lasts, chat_lasts)):
+            raise BadInput(f"a temporary code for {lasts} and {chat_lasts}", f"keep both within {_LONGEST.days} days")
+        asked: Body = {"type": _SINGLE, "scene": _QR, "user": [userid], "state": state, "is_temp": True}
+        asked |= {"expires_in": int(lasts.total_seconds()), "chat_expires_in": int(chat_lasts.total_seconds())}
+        if farewell:
+            limits.require_bytes("farewell of a temporary code", farewell, limits.MESSAGE_BYTES)
+            asked["conclusions"] = {"text": {"content": farewell}}
+        path = f"{EC}/add_contact_way"
+        body = self._calls.call(path, "write", asked)
+        return ContactWay(needed(body, "config_id", path), str(body.get("qr_code") or ""), (userid,), state, "")
+
+    def close_chat(self, userid: str, external_userid: str) -> None:
+        """End a chat that a temporary code opened. Raises: ChannelRefused when there is none."""
+        asked = {"userid": userid, "external_userid": external_userid}
+        self._calls.call(f"{EC}/close_temp_chat", "write", asked)
 
     def get(self, config_id: str) -> ContactWay:
         """A channel code. Raises: ChannelRefused 41044 for an unknown one."""

@@ -13,7 +13,9 @@ import threading
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from qunflow.connectors.wecom.calls import Calls, needed
+from qunflow.connectors.wecom import limits
+from qunflow.connectors.wecom.answers import refusal
+from qunflow.connectors.wecom.calls import Calls, count, given, needed, part
 from qunflow.errors import BadInput
 
 Kind: TypeAlias = Literal["image", "voice", "video", "file"]
@@ -24,6 +26,7 @@ UPLOAD_AGAIN_AFTER = timedelta(hours=60)
 _MB = 1_000_000
 _MOST_BYTES: dict[Kind, int] = {"image": 10 * _MB, "voice": 2 * _MB, "video": 10 * _MB, "file": 20 * _MB}
 _LASTING_BYTES = 2 * _MB
+_GROUP_WELCOME, _DONE = 1, 3
 _SCENES: dict[Scene, str] = {"moment": "1", "album": "2"}
 
 
@@ -49,6 +52,35 @@ class Media:
     def upload_lasting_image(self, name: str, content: bytes) -> str:
         """Upload a picture of at most 2 MB; returns an address that stays, and shows inside WeCom and WeChat only."""
         return self._upload("media/uploadimg", "url", {}, name, content, _LASTING_BYTES)
+
+    def get(self, media_id: str) -> bytes:
+        """The content of a file. Raises: ChannelRefused 40007 for one that is not there any more."""
+        return self._calls.file("media/get", {"media_id": media_id})
+
+    def fetch(self, kind: Literal["video", "file"], name: str, url: str, md5: str) -> str:
+        """
+        Let WeCom fetch a file of up to 200 MB itself, for group welcomes only; returns the id of a job.
+
+        Args:
+            name, url: at most 128 and 1,024 bytes; the server at ``url`` must give parts of the file.
+            md5: of the whole file, 32 hexadecimal digits.
+        """
+        limits.require_bytes("name of a file to fetch", name, 128)
+        limits.require_bytes("address of a file to fetch", url, 1_024)
+        path = "media/upload_by_url"
+        asked = {"scene": _GROUP_WELCOME, "type": kind, "filename": name, "url": url, "md5": md5}
+        return needed(self._calls.call(path, "write", asked), "jobid", path)
+
+    def fetched(self, jobid: str) -> str:
+        """The media id of a fetched file, empty while it is under way. Raises: ChannelRefused when it did not come."""
+        path = "media/get_upload_by_url_result"
+        body = self._calls.call(path, "read", {"jobid": jobid})
+        if body.get("status") != _DONE:
+            return ""
+        detail = part(body, "detail", path)
+        if detail.get("errcode"):
+            raise refusal(count(detail, "errcode", path), path, "read")
+        return given(detail, "media_id", path)
 
     def id_of(self, kind: Kind, name: str, content: bytes, at: datetime, scene: Scene | None = None) -> str:
         """

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
@@ -36,6 +36,11 @@ _PAGES = 10_000
 # Page 90454 of 2023-08-28: for each corp and interface.
 CALL_RATES = (Rate(10_000, 60), Rate(150_000, 3_600))
 _PATIENCE_S = 2.0
+# The longest file WeCom keeps, and some room for the head of a film.
+FILE_BYTES = 21_000_000
+
+Result = TypeVar("Result")
+Witness: TypeAlias = Callable[[str, bytes], None]
 
 
 class Session:
@@ -50,6 +55,8 @@ class Session:
         timeout_s: for connecting, and for each wait for bytes.
         token_file: where processes share the token; without it each process has its own.
         rates: how often each call may be made.
+        witness: is shown every answer as it came, with its path; tokens too.
+        first_pages: of every list only the first page is read.
     """
 
     def __init__(
@@ -62,6 +69,8 @@ class Session:
         timeout_s: float = 10.0,
         token_file: Path | None = None,
         rates: Sequence[Rate] = CALL_RATES,
+        witness: Witness | None = None,
+        first_pages: bool = False,
     ) -> None:
         self._http = Http(base_url, platform="WeCom", transport=transport, timeout_s=timeout_s)
         self._credentials = {"corpid": corp_id, "corpsecret": secret}
@@ -71,6 +80,8 @@ class Session:
         self._gates: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PARALLEL_CALLS))
         self._limiter = Limiter(rates)
         self._backoff = Backoff()
+        self._witness = witness
+        self._first_pages = first_pages
 
     async def call(
         self,
@@ -89,29 +100,31 @@ class Session:
         Raises:
             AnswerLost, ChannelUnavailable, ChannelRefused, ConfigurationError: see ``answers``.
         """
-        token = await self._valid_token()
-        try:
-            return await self._once(path, token, kind, json, query, files)
-        except (TokenRefused, AuthRefused) as error:
-            if error.code not in TOKEN_REFUSED:
-                raise
-            fresh = await self._valid_token(refused=token)
-        return await self._once(path, fresh, kind, json, query, files)
+        return await self._with_token(lambda token: self._once(path, token, kind, json, query, files))
 
-    async def pages(self, path: str, key: str, json: Mapping[str, Any]) -> AsyncIterator[Any]:
+    async def file(self, path: str, query: Mapping[str, str]) -> bytes:
+        """The file a reading call gives, at most 20 MB. Raises as ``call`` does."""
+        return await self._with_token(lambda token: self._file_once(path, token, query))
+
+    async def pages(
+        self, path: str, json: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Body]:
         """
-        Every item of a paged reading, until the cursor is empty.
+        Every answer of a paged reading, until the cursor is empty; with ``json`` by POST, else by GET.
 
         Raises:
-            ChannelUnavailable: the platform gave the same cursor twice, or no list.
+            ChannelUnavailable: the platform gave the same cursor twice, or does not come to an end.
         """
         cursor, seen = "", {""}
         for _ in range(_PAGES):
-            body = await self.call(path, kind="read", json={**json, "cursor": cursor})
-            for item in listed(body, key, path):
-                yield item
+            leafed = {"cursor": cursor} if cursor else {}
+            if json is None:
+                body = await self.call(path, kind="read", query={**(query or {}), **leafed})
+            else:
+                body = await self.call(path, kind="read", json={**json, **leafed})
+            yield body
             cursor = str(body.get("next_cursor") or "")
-            if not cursor:
+            if not cursor or self._first_pages:
                 return
             if cursor in seen:
                 break
@@ -121,6 +134,25 @@ class Session:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
+
+    async def _with_token(self, once: Callable[[str], Awaitable[Result]]) -> Result:
+        token = await self._valid_token()
+        try:
+            return await once(token)
+        except (TokenRefused, AuthRefused) as error:
+            if error.code not in TOKEN_REFUSED:
+                raise
+            fresh = await self._valid_token(refused=token)
+        return await once(fresh)
+
+    async def _file_once(self, path: str, token: str, query: Mapping[str, str]) -> bytes:
+        asked = {**query, "access_token": token}
+        answer = await self._in_turn("GET", path, "read", query=asked, most_bytes=FILE_BYTES)
+        if answer.status == 200 and answer.is_file:
+            return answer.body
+        with self._backoff.of(path):
+            body_of(answer, path, "read")
+        raise ChannelUnavailable(f"WeCom gave no file in its answer to {path}", TRY_LATER, 5.0)
 
     async def _once(
         self,
@@ -133,11 +165,14 @@ class Session:
     ) -> Body:
         method = "GET" if json is None and files is None else "POST"
         asked = {**(query or {}), "access_token": token}
-        async with self._gates[path]:
-            await self._take_turn(path)
-            answer = await self._send(method, path, kind, query=asked, json=json, files=files)
+        answer = await self._in_turn(method, path, kind, query=asked, json=json, files=files)
         with self._backoff.of(path):
             return body_of(answer, path, kind)
+
+    async def _in_turn(self, method: str, path: str, kind: Kind, **parts: Any) -> Answer:
+        async with self._gates[path]:
+            await self._take_turn(path)
+            return await self._send(method, path, kind, **parts)
 
     async def _take_turn(self, path: str) -> None:
         wait_s = self._limiter.wait_s(path)
@@ -149,11 +184,14 @@ class Session:
 
     async def _send(self, method: str, path: str, kind: Kind, **parts: Any) -> Answer:
         try:
-            return await self._http.send(method, f"/cgi-bin/{path}", **parts)
+            answer = await self._http.send(method, f"/cgi-bin/{path}", **parts)
         except ChannelUnavailable as error:
             if kind == "read":
                 raise ChannelUnavailable(error.problem, TRY_LATER, error.retry_after_s) from None
             raise
+        if self._witness:
+            self._witness(path, answer.body)
+        return answer
 
     async def _valid_token(self, refused: str = "") -> str:
         # All calls run on one loop, so this lock makes one refresh serve every thread that waits for it.

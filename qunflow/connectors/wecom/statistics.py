@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from qunflow.connectors.wecom import limits
 from qunflow.connectors.wecom.answers import TRY_LATER, Body
-from qunflow.connectors.wecom.calls import EC, Calls, objects, seconds
+from qunflow.connectors.wecom.calls import EC, Calls, count, objects, seconds
 from qunflow.connectors.wecom.session import listed
 from qunflow.errors import BadInput, ChannelUnavailable
 
@@ -39,7 +39,7 @@ class Statistics:
             body = self._calls.call(path, "read", {**asked, "offset": offset, "limit": _PAGE})
             rows = objects(listed(body, "items", path), path)
             found.update({str(row.get("owner")): _data(row, path) for row in rows})
-            total, following = _number(body, "total", path), _number(body, "next_offset", path)
+            total, following = count(body, "total", path), count(body, "next_offset", path)
             if offset < total and following <= offset:
                 raise ChannelUnavailable(f"WeCom's pages of {path} do not end", TRY_LATER, 5.0)
             offset = following
@@ -75,7 +75,7 @@ def _begin(day: date) -> int:
 
 
 def _day(row: Body, path: str) -> date:
-    return datetime.fromtimestamp(_number(row, "stat_time", path), ZONE).date()
+    return datetime.fromtimestamp(count(row, "stat_time", path), ZONE).date()
 
 
 def _data(row: Body, path: str) -> Body:
@@ -83,10 +83,3 @@ def _data(row: Body, path: str) -> Body:
     if not isinstance(data, dict):
         raise ChannelUnavailable(f"WeCom gave a row without figures in {path}", TRY_LATER, 5.0)
     return data
-
-
-def _number(body: Body, key: str, path: str) -> int:
-    value = body.get(key)
-    if not str(value).isdecimal():
-        raise ChannelUnavailable(f"WeCom gave no number {key} in {path}", TRY_LATER, 5.0)
-    return int(str(value))

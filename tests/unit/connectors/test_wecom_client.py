@@ -227,7 +227,7 @@ def test_a_packed_answer_is_read_and_a_packed_flood_is_not(wecom: WeCom, platfor
 
     platform.replies["externalcontact/get_follow_user_list"] = [packed(900_000), packed(1_100_000)]
     assert wecom.follow_users() == ["zhou"]
-    with pytest.raises(ChannelUnavailable, match="over one megabyte"):
+    with pytest.raises(ChannelUnavailable, match="over 1 MB"):
         wecom.follow_users()
 
 
