@@ -29,6 +29,8 @@ MAX_ANSWER_BYTES = 1_000_000
 # A server drops an idle connection after a few seconds, and a write into a dropped connection is ambiguous.
 _LIMITS = httpx.Limits(max_connections=16, keepalive_expiry=3.0)
 _SECRET_VALUE = re.compile(r"(?i)(\b(?:access_token|corpsecret|corpid|secret|key|token|sign)=)[^&\s\"']*")
+# Feishu's key is a part of the path.
+_SECRET_PART = re.compile(r"(/hook/)[^/?\s\"']+")
 _NEVER_SENT = (httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
@@ -47,8 +49,8 @@ class Answer:
 
 
 def redacted(text: str) -> str:
-    """The text with the values of secret query parameters replaced by three stars."""
-    return _SECRET_VALUE.sub(r"\1***", text)
+    """The text with secret query parameters and the keys in addresses of robots replaced by three stars."""
+    return _SECRET_PART.sub(r"\1***", _SECRET_VALUE.sub(r"\1***", text))
 
 
 class _Redaction(logging.Filter):
@@ -188,7 +190,8 @@ class Http:
             never_left = True
         if never_left:
             return ChannelUnavailable(
-                f"{self._platform} cannot be reached at {self._host} for {path} ({type(cause or error).__name__})",
+                f"{self._platform} cannot be reached at {self._host} for {redacted(path)}"
+                f" ({type(cause or error).__name__})",
                 "check the network and the platform's address; nothing was sent",
                 retry_after_s=5.0,
             )
@@ -196,7 +199,7 @@ class Http:
 
     def _lost(self, why: str, path: str) -> AnswerLost:
         return AnswerLost(
-            f"{self._platform} gave no whole answer to {path} ({why})",
+            f"{self._platform} gave no whole answer to {redacted(path)} ({why})",
             "nothing to do: what may have happened is asked for later",
             retry_after_s=5.0,
         )
