@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from qunflow.sandbox import clients, console, labelling, meeting, publishing, tokens
+from qunflow.sandbox import callbacks, clients, console, labelling, meeting, own_sends, publishing, tokens
 from qunflow.sandbox.world import arrivals, talk
 from qunflow.sandbox.world.community import Community
 
@@ -80,6 +80,17 @@ async def _rename(community: Community, body: Body) -> dict[str, Any]:
     return {}
 
 
+async def _change_notice(community: Community, body: Body) -> dict[str, Any]:
+    clients.change_notice(community.platform, body["chat_id"], body["notice"])
+    return {}
+
+
+async def _check_callback(community: Community, body: Body) -> dict[str, Any]:
+    """The administrator saves the callback's settings: the address has to prove itself within a second."""
+    problem = await callbacks.problem_of_address(community.platform, community.outside)
+    return {"accepted": not problem, "problem": problem}
+
+
 async def _hand_over(community: Community, body: Body) -> dict[str, Any]:
     clients.hand_over(community.platform, body["chat_id"], body["owner"])
     return {}
@@ -113,6 +124,8 @@ ACTS: Mapping[str, Act] = {
     "speak": _speak,
     "habit": _habit,
     "rename": _rename,
+    "change_notice": _change_notice,
+    "check_callback": _check_callback,
     "hand_over": _hand_over,
     "dismiss": _dismiss,
     "expire_token": _expire_token,
@@ -121,4 +134,5 @@ ACTS: Mapping[str, Act] = {
     **meeting.ACTS,
     **publishing.ACTS,
     **console.ACTS,
+    **own_sends.ACTS,
 }

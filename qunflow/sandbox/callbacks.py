@@ -17,6 +17,7 @@ from qunflow.sandbox.outside import Outside
 from qunflow.sandbox.platform import Platform, Push
 
 _HELD_S = 5
+_OK = 200
 
 
 def event_xml(corp_id: str, push: Push, *, joined_lists: bool = False) -> str:
@@ -97,16 +98,35 @@ class Callbacks:
             await self._send(letter)
 
     def _sealed(self, push: Push, *, joined_lists: bool) -> _Letter:
-        options, dice = self._platform.options, self._platform.dice
-        number = self._platform.number("push")
-        crypto = CallbackCrypto(options.callback.token, options.callback.aes_key, options.corp_id)
-        prefix = dice.letters(16, "0123456789abcdef", "prefix", number).encode()
-        encrypted = crypto.seal(event_xml(options.corp_id, push, joined_lists=joined_lists).encode(), prefix)
-        timestamp, nonce = str(push.at), dice.letters(10, "123456789", "nonce", number)
-        signature = crypto.signature(timestamp, nonce, encrypted)
-        query = urlencode({"msg_signature": signature, "timestamp": timestamp, "nonce": nonce})
+        options, platform = self._platform.options, self._platform
+        message = event_xml(options.corp_id, push, joined_lists=joined_lists).encode()
+        encrypted, query = _signed(platform, message, platform.number("push"), push.at)
         body = _envelope(options.corp_id, options.agent_id, encrypted).encode()
         return _Letter(f"{options.callback.url}?{query}", body, self._platform.now())
+
+
+async def problem_of_address(platform: Platform, outside: Outside) -> str:
+    """What keeps the platform from taking the callback address (wecom-api §9.1); empty when it proves itself."""
+    options = platform.options
+    if not options.callback.url:
+        return "no callback address is set"
+    number = platform.number("push")
+    echo = platform.dice.letters(19, "123456789", "echo", number)
+    sealed, query = _signed(platform, echo.encode(), number, platform.now())
+    seen = await outside.open_echo(f"{options.callback.url}?{query}&{urlencode({'echostr': sealed})}")
+    if seen.status != _OK:
+        return f"HTTP {seen.status}" if seen.status else "no answer within a second"
+    return "" if seen.body == echo else "another text than the echo"
+
+
+def _signed(platform: Platform, message: bytes, number: int, at: int) -> tuple[str, str]:
+    """A message sealed for the product, and the query that signs it."""
+    options, dice = platform.options, platform.dice
+    crypto = CallbackCrypto(options.callback.token, options.callback.aes_key, options.corp_id)
+    sealed = crypto.seal(message, dice.letters(16, "0123456789abcdef", "prefix", number).encode())
+    timestamp, nonce = str(at), dice.letters(10, "123456789", "nonce", number)
+    signature = crypto.signature(timestamp, nonce, sealed)
+    return sealed, urlencode({"msg_signature": signature, "timestamp": timestamp, "nonce": nonce})
 
 
 def _envelope(corp_id: str, agent_id: int, encrypted: str) -> str:

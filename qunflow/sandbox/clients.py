@@ -36,19 +36,27 @@ def add_customer(platform: Platform, name: str, gender: int = 0, company: Mappin
 
 
 def add_friend(platform: Platform, userid: str, who: str, state: str, *, greet: bool = True) -> str:
-    """A customer adds a member; the welcome code, empty when the console's own welcome is on."""
-    _require(userid in platform.staff, "unknown member")
+    """
+    A customer adds a member; the welcome code.
+
+    It is empty when the console's own welcome is on (``greet`` false) and for customers who use WeCom themselves.
+    """
+    _require(userid in platform.staff and who in platform.customers, "unknown member or customer")
+    _require(not platform.is_friend(userid, who), "already friends")
     platform.follows.put(Follow(userid, who, platform.now(), 1, state))
-    code = ""
-    if greet:
-        code = ids.welcome_code(platform.dice, platform.number("welcome"))
-        platform.welcome_codes.put(WelcomeCode(code, userid, who, platform.now()))
+    code = new_welcome_code(platform, userid, who) if greet and not platform.customers[who].company else ""
     extra = {"WelcomeCode": code} if code else {}
     platform.storage.note_events([(platform.now(), "contact_added", who, "", 0)])
     platform.tell(
         "change_external_contact", "add_external_contact", UserID=userid, ExternalUserID=who, State=state, **extra
     )
     return code
+
+
+def new_welcome_code(platform: Platform, userid: str, who: str) -> str:
+    """The right to greet a new friend, good for seconds."""
+    code = ids.welcome_code(platform.dice, platform.number("welcome"))
+    return platform.welcome_codes.put(WelcomeCode(code, userid, who, platform.now())).code
 
 
 def end_friendship(platform: Platform, userid: str, who: str, *, by_customer: bool = True) -> None:
@@ -103,9 +111,18 @@ def rename(platform: Platform, chat_id: str, name: str) -> None:
     platform.tell("change_external_chat", "update", ChatId=chat_id, UpdateDetail="change_name")
 
 
+def change_notice(platform: Platform, chat_id: str, notice: str) -> None:
+    """The owner writes another notice."""
+    platform.chats.put(replace(_chat(platform, chat_id), notice=notice))
+    platform.tell("change_external_chat", "update", ChatId=chat_id, UpdateDetail="change_notice")
+
+
 def hand_over(platform: Platform, chat_id: str, owner: str) -> None:
-    """The owner makes another member the owner."""
+    """The owner makes another member the owner, who comes into the group for it."""
     _require(owner in platform.staff, "unknown member")
+    _require(owner != _chat(platform, chat_id).owner, "the owner already")
+    if f"{chat_id}/{owner}" not in platform.seats:
+        platform.seats.put(Seat(chat_id, owner, 1, platform.now(), INVITED))
     platform.chats.put(replace(_chat(platform, chat_id), owner=owner))
     platform.tell("change_external_chat", "update", ChatId=chat_id, UpdateDetail="change_owner")
 

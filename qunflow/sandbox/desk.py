@@ -7,6 +7,7 @@ Knows nothing of HTTP connections; `server` carries the result out, lost replies
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ from qunflow.sandbox.options import App
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.routing import NO_APP, Call, Effect, Endpoint
 from qunflow.sandbox.wire import Answer, Refusal, refused, success
+
+_ESCAPE = re.compile(rb"\\u[0-9a-fA-F]{4}")
+_TIMES = ("create_time", "createtime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,26 @@ class Desk:
             visibility.note_made(platform, app, endpoint.path, body)
         if effect is not None:
             platform.storage.note_log(_log_line(call, effect))
-        return body if isinstance(body, Answer) else success(body)
+        return body if isinstance(body, Answer) else success(_told(platform, body))
+
+
+def _told(platform: Platform, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer with its create times as texts where the corp is one that gets them so."""
+    return _with_texts(body) if platform.limits.times_as_text else body
+
+
+def _with_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: str(one) if name in _TIMES else _with_texts(one) for name, one in value.items()}
+    return [_with_texts(one) for one in value] if isinstance(value, list) else value
 
 
 def _call(platform: Platform, endpoint: Endpoint, request: Request, app: App) -> Call:
     if endpoint.upload:
         upload = single_file(request.content_type, request.content)
         return Call(platform, endpoint.path, {}, request.query, upload, app)
+    if platform.limits.plain_utf8 and _ESCAPE.search(request.content):
+        raise Refusal(40033)
     given = _body(request.content) if request.content or not endpoint.query else {}
     if endpoint.query:
         given = {**{name: value for name, value in request.query.items() if name != "access_token"}, **given}

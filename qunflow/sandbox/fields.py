@@ -12,6 +12,11 @@ from typing import Any
 
 from qunflow.sandbox.wire import Refusal
 
+# Seconds of a thousand years: a number that is no instant any more is a mistake, not a reason to fall over.
+_LARGEST = 2**35
+_MOST_DIGITS = 12
+_ITEMS = {"text": str, "number": int}
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -21,7 +26,8 @@ class Field:
     Args:
         kind: text, number, list, object or flag (true/false or 1/0).
         missing: the code when a required field is absent or empty; bad: any other mistake; over: too long or too many.
-        low, high: bounds of a number; both 0 mean unbounded.
+        low, high: bounds of a number; both 0 mean any that could be an instant.
+        items: what a list holds, ``text`` or ``number``; empty for objects, which the handler reads.
         nullable: None when not given, for calls that change only what is named; an empty text then is a value.
     """
 
@@ -39,6 +45,7 @@ class Field:
     high: int = 0
     choices: tuple[Any, ...] = ()
     nullable: bool = False
+    items: str = ""
 
 
 def checked(fields: Sequence[Field], body: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,12 +91,13 @@ def _text(field: Field, value: Any) -> str:
 
 
 def _number(field: Field, value: Any) -> int:
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _MOST_DIGITS:
         value = int(value)
     if not isinstance(value, int):
         raise Refusal(field.bad, f"{field.name} must be a number")
-    if (field.low or field.high) and not field.low <= value <= field.high:
-        raise Refusal(field.bad, f"{field.name} must be {field.low} to {field.high}")
+    low, high = (field.low, field.high) if field.low or field.high else (-_LARGEST, _LARGEST)
+    if not low <= value <= high:
+        raise Refusal(field.bad, f"{field.name} must be {low} to {high}")
     return int(value)
 
 
@@ -98,6 +106,8 @@ def _list(field: Field, value: Any) -> list[Any]:
         raise Refusal(field.bad, f"{field.name} must be a list")
     if field.max_items and len(value) > field.max_items:
         raise Refusal(field.over, f"{field.name} has over {field.max_items} items")
+    if field.items and not all(isinstance(item, _ITEMS[field.items]) for item in value):
+        raise Refusal(field.bad, f"{field.name} must hold {field.items}s only")
     return value
 
 

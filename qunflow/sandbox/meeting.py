@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from qunflow.sandbox import clients, ids
+from qunflow.sandbox import clients
 from qunflow.sandbox.areas import contact_ways
 from qunflow.sandbox.assets import FriendRequest, TemporaryChat
 from qunflow.sandbox.clients import CannotAct
 from qunflow.sandbox.platform import Platform
-from qunflow.sandbox.records import ContactWay, WelcomeCode
+from qunflow.sandbox.records import ContactWay
 from qunflow.sandbox.world.community import Community
 
 Body = dict[str, Any]
@@ -55,10 +55,9 @@ def accept(platform: Platform, userid: str, who: str) -> str:
 
 
 def _add_half(platform: Platform, userid: str, who: str, state: str) -> str:
-    code = ids.welcome_code(platform.dice, platform.number("welcome"))
-    platform.welcome_codes.put(WelcomeCode(code, userid, who, platform.now()))
+    code = "" if platform.customers[who].company else clients.new_welcome_code(platform, userid, who)
     platform.friend_requests.put(FriendRequest(userid, who, state, platform.now(), was_greeted=True))
-    told = {"UserID": userid, "ExternalUserID": who, "State": state, "WelcomeCode": code}
+    told = {"UserID": userid, "ExternalUserID": who, "State": state, **({"WelcomeCode": code} if code else {})}
     platform.tell("change_external_contact", "add_half_external_contact", **told)
     return code
 

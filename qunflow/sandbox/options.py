@@ -65,6 +65,9 @@ class Limits:
     Unpublished, hence settings: how many acquisition links there may be and how much they may still be used
     (``acquisition_*``), how long a group's new owner takes to be in office (``group_transfer_s``), how many customers a
     member may have, how long a file takes to be fetched, how many accounts the corp has (200 app messages a day each).
+    ``no_customers`` is the code of `list` for a member without customers, 0 answers an empty list; ``unionids`` 0 is a
+    corp that bound no WeChat developer account; ``plain_utf8`` 1 refuses ``\\uXXXX`` in bodies (40033), as some calls
+    do; ``times_as_text`` 1 sends create times as strings, as some answers do; ``tags_per_list`` bounds a tag filter.
     ``group_lag_s`` is how late `groupchat/get` shows a change; ``callback_retry_s`` is how long a push that was not
     taken waits on the sandbox clock, 0 tries again at once.
     """
@@ -106,6 +109,12 @@ class Limits:
     images_per_month: int = 3_000
     fetch_s: int = 2
     recall_s: int = 86_400
+    unfiltered_members: int = 1_000
+    no_customers: int = 84_061
+    unionids: int = 1
+    plain_utf8: int = 0
+    times_as_text: int = 0
+    tags_per_list: int = 100
     cards_per_min: int = 30
     cards_per_hour: int = 1_000
     accounts: int = 200

@@ -19,6 +19,7 @@ from qunflow.sandbox.options import Hooks
 from qunflow.sandbox.wire import encoded
 
 CALLBACK_TIMEOUT_S = 5.0
+ECHO_TIMEOUT_S = 1.0
 HOOK_TIMEOUT_S = 10.0
 ACTOR_COOKIE = "qf_actor"
 
@@ -52,6 +53,10 @@ class Outside:
             await self._ask("POST", address, content=body, headers=headers, timeout=CALLBACK_TIMEOUT_S)
         ).status == 200
 
+    async def open_echo(self, address: str) -> Seen:
+        """Ask a callback address to prove itself, which it has a second for; the body is its text."""
+        return await self._ask("GET", address, timeout=ECHO_TIMEOUT_S, as_text=True)
+
     async def post_hook(self, path: str, body: object) -> bool:
         """Push a signed form entry or order; true when it was taken. Without a configured product nothing happens."""
         if not self._hooks.base_url:
@@ -79,7 +84,9 @@ class Outside:
         headers = {"Accept": "application/json"}
         return await self._ask("POST", f"{address}/done", json={"reply_count": reply_count}, headers=headers)
 
-    async def _ask(self, method: str, address: str, timeout: float = HOOK_TIMEOUT_S, **request: Any) -> Seen:
+    async def _ask(
+        self, method: str, address: str, timeout: float = HOOK_TIMEOUT_S, *, as_text: bool = False, **request: Any
+    ) -> Seen:
         if not is_loopback(address):
             return Seen(0)
         if self._client is None:
@@ -90,7 +97,7 @@ class Outside:
             self.failures += 1
             return Seen(0)
         self.failures += answer.status_code >= 400
-        return Seen(answer.status_code, answer.headers.get("location", ""), _json(answer))
+        return Seen(answer.status_code, answer.headers.get("location", ""), answer.text if as_text else _json(answer))
 
 
 def is_loopback(address: str) -> bool:

@@ -125,7 +125,7 @@ class WelcomeCode:
 
 @dataclass(frozen=True, slots=True)
 class MassTask:
-    """A mass message as created; nothing of it is delivered before the senders confirm."""
+    """A mass message, nothing of it delivered before the senders confirm; ``creator`` is empty for one of a call."""
 
     msgid: str
     chat_type: str
@@ -134,6 +134,7 @@ class MassTask:
     attachments: list[dict[str, Any]]
     cancelled_at: int = 0
     reminded_at: list[int] = field(default_factory=list)
+    creator: str = ""
 
 
 @dataclass(frozen=True, slots=True)

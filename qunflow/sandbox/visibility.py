@@ -14,6 +14,7 @@ from typing import Any
 from qunflow.sandbox.kept import Kept
 from qunflow.sandbox.options import App
 from qunflow.sandbox.platform import Platform
+from qunflow.sandbox.records import Customer
 from qunflow.sandbox.wire import Refusal
 
 _MEMBERS = ("userid", "sender", "handover_userid", "takeover_userid", "new_owner")
@@ -75,6 +76,11 @@ def is_own(platform: Platform, app: App, code: str) -> bool:
 def sees(app: App, userid: str) -> bool:
     """Whether a member is in an application's range."""
     return not app.sees or userid in app.sees
+
+
+def shown_unionid(platform: Platform, customer: Customer) -> str:
+    """A WeChat user's union id; WeCom users have none, nor has anybody in a corp without a WeChat developer account."""
+    return "" if customer.company or not platform.limits.unionids else customer.unionid
 
 
 def _require_own(platform: Platform, app: App, body: Mapping[str, Any]) -> None:

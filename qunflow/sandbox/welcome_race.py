@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qunflow.sandbox.areas.statistics import WORDS
 from qunflow.sandbox.kept import Kept
 from qunflow.sandbox.options import App
 from qunflow.sandbox.platform import Platform
@@ -38,10 +39,17 @@ def require_free(platform: Platform, code: WelcomeCode, app: App) -> None:
     Let an application use a code.
 
     Raises:
-        Refusal: 41096 another one is sending, 41051 the welcome is out.
+        Refusal: 41096 another one is sending, 41051 the welcome is out or the two are talking already.
     """
     greeting = _GREETINGS.of(platform).get(code.code)
     if greeting is not None and greeting.agent_id != app.agent_id and platform.now() < greeting.until:
         raise Refusal(41096)
+    if _have_talked(platform, code):
+        raise Refusal(41051, "the chat has started")
     if code.used_at or (greeting is not None and not greeting.fails):
         raise Refusal(41051)
+
+
+def _have_talked(platform: Platform, code: WelcomeCode) -> bool:
+    said = WORDS.of(platform).where("member", code.userid)
+    return any(one.who == code.external_userid and one.at >= code.issued_at for one in said)

@@ -26,6 +26,7 @@ PHRASES: Mapping[int, str] = {
     40013: "invalid corpid",
     40014: "invalid access_token",
     40032: "invalid list size",
+    40033: "invalid characters",
     40050: "invalid chat_id",
     40056: "invalid agentid",
     40058: "invalid argument",

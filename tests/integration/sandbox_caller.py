@@ -65,6 +65,12 @@ class Caller:
         params = {"access_token": self.token, **query}
         return str(self.http.post(f"/cgi-bin/media/{path}", params=params, files=files).json()["media_id"])
 
+    def upload_picture(self) -> str:
+        """Upload a picture and get its lasting address."""
+        files = {"media": ("a.png", PICTURE, "image/png")}
+        answer = self.http.post("/cgi-bin/media/uploadimg", params={"access_token": self.token}, files=files)
+        return str(answer.json()["url"])
+
     def act(self, act: str, **about: Any) -> dict[str, Any]:
         """Let somebody do something in a client."""
         answer = self.try_act(act, **about)

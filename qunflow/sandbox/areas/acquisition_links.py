@@ -195,7 +195,10 @@ def _shown(link: Link) -> dict[str, Any]:
 
 
 _SETTINGS = ("link_name", "range", "skip_verify", "priority_option", "mark_source")
-_RANGE = (Field("user_list", "list", max_items=100), Field("department_list", "list", max_items=100))
+_RANGE = (
+    Field("user_list", "list", max_items=100, items="text"),
+    Field("department_list", "list", max_items=100, items="number"),
+)
 _ID = Field("link_id", required=True)
 _NAME = Field("link_name", max_chars=30)
 _OTHERS = (Field("skip_verify", "flag"), Field("priority_option", "object"), Field("mark_source", "flag"))

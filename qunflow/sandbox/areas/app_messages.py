@@ -201,7 +201,8 @@ def _kept(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _digest(body: dict[str, Any]) -> str:
-    return sha256(json.dumps(_kept(body), sort_keys=True).encode()).hexdigest()
+    addressed = {name: body[name] for name in ("agentid", "toparty", "totag")}
+    return sha256(json.dumps({**_kept(body), **addressed}, sort_keys=True).encode()).hexdigest()
 
 
 def _repeated(platform: Platform, body: dict[str, Any], digest: str) -> AppMessage | None:

@@ -28,11 +28,11 @@ def get_follow_user_list(call: Call) -> Result:
 
 
 def list_of_member(call: Call) -> Result:
-    """A member's customers; nobody yet is 84061, as in practice."""
+    """A member's customers; nobody yet is 84061 in practice, which no page says."""
     userid = _member(call.platform, call.body["userid"])
     found = [follow.external_userid for follow in _friends(call.platform, userid)]
-    if not found:
-        raise Refusal(84061)
+    if not found and call.platform.limits.no_customers:
+        raise Refusal(call.platform.limits.no_customers)
     return {"external_userid": found}, None
 
 
@@ -51,7 +51,7 @@ def get(call: Call) -> Result:
         raise Refusal(84061)
     found, cursor = page(follows, call.body["cursor"], platform.limits.follows_page)
     shown = [{**_follow(follow), "tags": tags.on_customer(platform, follow.tags)} for follow in found]
-    return {"external_contact": _contact(customer), "follow_user": shown, "next_cursor": cursor}, None
+    return {"external_contact": _contact(platform, customer), "follow_user": shown, "next_cursor": cursor}, None
 
 
 def batch_get_by_user(call: Call) -> Result:
@@ -64,7 +64,7 @@ def batch_get_by_user(call: Call) -> Result:
     found, cursor = page(follows, body["cursor"], min(max(body["limit"], 1), _LARGEST_PAGE))
     rows = [
         {
-            "external_contact": _contact(platform.customers[f.external_userid]),
+            "external_contact": _contact(platform, platform.customers[f.external_userid]),
             "follow_info": {**_follow(f), "tag_id": f.tags},
         }
         for f in found
@@ -144,14 +144,15 @@ def _known_person(platform: Platform, one: Follow | Seat) -> dict[str, Any]:
     return {"is_customer": False, **shown, **chat, "add_time": one.join_time}
 
 
-def _contact(customer: Customer) -> dict[str, Any]:
+def _contact(platform: Platform, customer: Customer) -> dict[str, Any]:
+    unionid = visibility.shown_unionid(platform, customer)
     return {
         "external_userid": customer.external_userid,
         "name": customer.name,
         "avatar": "",
         "type": 2 if customer.company else 1,
         "gender": customer.gender,
-        "unionid": customer.unionid,
+        **({"unionid": unionid} if unionid else {}),
         **customer.company,
     }
 
@@ -182,7 +183,12 @@ ENDPOINTS = (
     Endpoint(
         "externalcontact/batch/get_by_user",
         batch_get_by_user,
-        (Field("userid_list", "list"), Field("userid"), Field("cursor"), Field("limit", "number", default=50)),
+        (
+            Field("userid_list", "list", items="text"),
+            Field("userid"),
+            Field("cursor"),
+            Field("limit", "number", default=50),
+        ),
     ),
     Endpoint(
         "externalcontact/contact_list",
@@ -198,7 +204,7 @@ ENDPOINTS = (
             Field("remark", max_chars=20),
             Field("description", max_chars=150),
             Field("remark_company", max_chars=20),
-            Field("remark_mobiles", "list"),
+            Field("remark_mobiles", "list", items="text"),
             Field("remark_pic_mediaid"),
         ),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qunflow.sandbox import lag, visibility
-from qunflow.sandbox.areas import transfer
+from qunflow.sandbox.areas import owner_filter, transfer
 from qunflow.sandbox.fields import Field
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.records import Chat, Seat
@@ -14,11 +14,11 @@ from qunflow.sandbox.wire import Refusal
 
 
 def list_groups(call: Call) -> Result:
-    """Ids of living groups, filtered by owner."""
+    """Ids of living groups, filtered by owner; an app that sees too many members has to name owners (81017)."""
     body = call.body
-    owners = body["owner_filter"].get("userid_list") or []
-    if len(owners) > 100:
-        raise Refusal(40058, "owner_filter")
+    owners = owner_filter.owners_in(body)
+    if not owners and _count_visible(call) > call.platform.limits.unfiltered_members:
+        raise Refusal(81017, "owner_filter is needed")
     seen = [chat for chat in call.platform.chats if not chat.dismissed_at and visibility.sees(call.app, chat.owner)]
     chats = [chat for chat in seen if not owners or chat.owner in owners]
     rows = [{"chat_id": chat.chat_id, "status": transfer.owner_status(call.platform, chat)} for chat in chats]
@@ -35,6 +35,10 @@ def get(call: Call) -> Result:
     if chat.dismissed_at:
         raise Refusal(49008)
     return {"group_chat": _shown(call.platform, chat, call.body["need_name"] == 1)}, None
+
+
+def _count_visible(call: Call) -> int:
+    return sum(visibility.sees(call.app, member.userid) for member in call.platform.staff)
 
 
 def _shown(platform: Platform, chat: Chat, with_names: bool) -> dict[str, Any]:
@@ -63,8 +67,8 @@ def _member(platform: Platform, seat: Seat, with_names: bool) -> dict[str, Any]:
         shown["invitor"] = {"userid": seat.invitor}
     if seat.state:
         shown["state"] = seat.state
-    if seat.kind == 2:
-        shown["unionid"] = platform.customers[seat.userid].unionid
+    if seat.kind == 2 and (unionid := visibility.shown_unionid(platform, platform.customers[seat.userid])):
+        shown["unionid"] = unionid
     if with_names:
         shown["name"] = _name(platform, seat)
     return shown
@@ -79,8 +83,8 @@ ENDPOINTS = (
         "externalcontact/groupchat/list",
         list_groups,
         (
-            Field("status_filter", "number"),
-            Field("owner_filter", "object"),
+            Field("status_filter", "number", choices=(0, 1, 2, 3)),
+            owner_filter.FIELD,
             Field("cursor"),
             Field("limit", "number", required=True, missing=40058, low=1, high=1_000),
         ),

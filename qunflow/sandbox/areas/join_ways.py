@@ -12,12 +12,23 @@ from qunflow.sandbox.records import JoinWay
 from qunflow.sandbox.routing import Call, Effect, Endpoint, Result
 from qunflow.sandbox.wire import Refusal
 
-_KEPT = ("scene", "remark", "auto_create_room", "room_base_name", "room_base_id", "chat_id_list", "state")
+_KEPT = (
+    "scene",
+    "remark",
+    "auto_create_room",
+    "room_base_name",
+    "room_base_id",
+    "chat_id_list",
+    "state",
+    "mark_source",
+)
 
 
 def add(call: Call) -> Result:
-    """Make a code over 1 to 5 groups; the answer holds no QR address, `get` does."""
+    """Make a code over 1 to 5 groups; the answer holds no QR address, `get` does. Contact ways count with them."""
     platform = call.platform
+    if len(platform.contact_ways) + len(platform.join_ways) >= platform.limits.codes:
+        raise Refusal(41045)
     config = ids.config_id(platform.dice, platform.number("config"))
     way = JoinWay(config, _settings(platform, call.body), f"https://work.weixin.qq.com/gm/{config}")
     platform.join_ways.put(way)
@@ -62,12 +73,13 @@ def _way(call: Call) -> JoinWay:
 _CONFIG = Field("config_id", required=True, missing=41043)
 _SETTINGS = (
     Field("scene", "number", required=True, choices=(1, 2)),
-    Field("chat_id_list", "list", required=True, max_items=5, over=41091),
+    Field("chat_id_list", "list", required=True, max_items=5, over=41091, items="text"),
     Field("remark"),
     Field("auto_create_room", "number", default=1, choices=(0, 1)),
     Field("room_base_name", max_chars=40),
     Field("room_base_id", "number", default=1, low=1, high=2**31),
     Field("state", max_chars=30),
+    Field("mark_source", "flag", default=True),
 )
 
 ENDPOINTS = (

@@ -1,7 +1,8 @@
 """
 Mass messages (wecom-api §7.3): creating one makes a to-do for each sender; reports tell what became of it.
 
-Confirming is a client's act and lives in `clients`.
+Confirming is a client's act and lives in `clients`; so is what members send of their own accord (`own_sends`), which is
+listed with them. To whom a task goes is chosen in `mass_plan`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from qunflow.sandbox import ids
-from qunflow.sandbox.areas import parts
+from qunflow.sandbox import ids, visibility
+from qunflow.sandbox.areas import mass_plan, parts
 from qunflow.sandbox.fields import Field
-from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.records import MassShare, MassTask
 from qunflow.sandbox.routing import Call, Effect, Endpoint, Result, page
 from qunflow.sandbox.wire import Refusal
@@ -20,13 +20,14 @@ from qunflow.sandbox.wire import Refusal
 _MONTH_S = 31 * 86_400
 _DAY_S = 86_400
 _UNSENT = [0, 0]
+_CORP, _PERSONAL, _BOTH = 0, 1, 2
 
 
 def add_msg_template(call: Call) -> Result:
     """Make the task; recipients that cannot be reached come back in ``fail_list``, nobody left is 41048."""
     platform, body = call.platform, call.body
     text, attachments = parts.content_of(platform, body)
-    plan, failed = (_group_plan if body["chat_type"] == "group" else _single_plan)(platform, body)
+    plan, failed = mass_plan.planned(platform, body)
     if not plan:
         raise Refusal(41048)
     msgid = ids.msg_id(platform.dice, platform.number("msg"))
@@ -39,14 +40,13 @@ def add_msg_template(call: Call) -> Result:
 
 
 def list_tasks(call: Call) -> Result:
-    """Tasks of a span of at most a month, newest first; ``creator`` is absent for those made by a call."""
+    """Tasks of a span of at most a month, newest first; ``creator`` is there for those members sent by themselves."""
     body = call.body
     if not 0 <= body["end_time"] - body["start_time"] <= _MONTH_S:
         raise Refusal(40058, "start_time and end_time are over a month apart")
     span = range(body["start_time"], body["end_time"] + 1)
     found = [t for t in call.platform.tasks if t.chat_type == body["chat_type"] and t.create_time in span]
-    if body["creator"] or body["filter_type"] == 1:
-        found = []
+    found = [task for task in found if _is_wanted(call, task)]
     limit = body["limit"] if 0 < body["limit"] <= 100 else 50
     tasks, cursor = page(found[::-1], body["cursor"], limit)
     return {"group_msg_list": [_shown(task) for task in tasks], "next_cursor": cursor}, None
@@ -93,43 +93,11 @@ def cancel(call: Call) -> Result:
     return {}, Effect(msgid=task.msgid)
 
 
-Plan = tuple[dict[str, list[str]], list[str]]
-
-
-def _group_plan(platform: Platform, body: dict[str, Any]) -> Plan:
-    sender = body["sender"]
-    if not sender:
-        raise Refusal(40063, "sender missing")
-    if sender not in platform.staff:
-        raise Refusal(60111)
-    mine = [chat.chat_id for chat in platform.chats.where("owner", sender) if not chat.dismissed_at]
-    wanted = list(dict.fromkeys(body["chat_id_list"])) or mine
-    reached = [chat_id for chat_id in wanted if chat_id in mine]
-    failed = [chat_id for chat_id in wanted if chat_id not in mine]
-    return ({sender: reached} if reached else {}), failed
-
-
-def _single_plan(platform: Platform, body: dict[str, Any]) -> Plan:
-    sender, wanted = body["sender"], list(dict.fromkeys(body["external_userid"]))
-    if not sender and not wanted:
-        raise Refusal(40063, "external_userid and sender are both empty")
-    if sender and sender not in platform.staff:
-        raise Refusal(60111)
-    if not wanted:
-        wanted = [f.external_userid for f in platform.follows.where("member", sender) if not f.ended_at]
-    plan: dict[str, list[str]] = {}
-    failed: list[str] = []
-    for recipient in wanted:
-        userid = _friend_of(platform, recipient, sender)
-        plan.setdefault(userid, []).append(recipient) if userid else failed.append(recipient)
-    return plan, failed
-
-
-def _friend_of(platform: Platform, external_userid: str, sender: str) -> str:
-    follows = [f for f in platform.follows.where("who", external_userid) if not f.ended_at]
-    if sender:
-        follows = [follow for follow in follows if follow.userid == sender]
-    return max(follows, key=lambda follow: follow.createtime).userid if follows else ""
+def _is_wanted(call: Call, task: MassTask) -> bool:
+    wanted, kind = call.body["creator"], call.body["filter_type"]
+    if task.creator and not visibility.sees(call.app, task.creator):
+        return False
+    return wanted in ("", task.creator) and kind in (_BOTH, _PERSONAL if task.creator else _CORP)
 
 
 def _task(call: Call) -> MassTask:
@@ -158,7 +126,10 @@ def _with_time(row: dict[str, Any], at: int) -> dict[str, Any]:
 
 
 def _shown(task: MassTask) -> dict[str, Any]:
-    shown: dict[str, Any] = {"msgid": task.msgid, "create_time": task.create_time, "create_type": 0}
+    kind = _PERSONAL if task.creator else _CORP
+    shown: dict[str, Any] = {"msgid": task.msgid, "create_time": task.create_time, "create_type": kind}
+    if task.creator:
+        shown["creator"] = task.creator
     if task.text:
         shown["text"] = {"content": task.text}
     return {**shown, "attachments": task.attachments}
@@ -174,9 +145,11 @@ ENDPOINTS = (
         add_msg_template,
         (
             _CHAT_TYPE,
-            Field("external_userid", "list", max_items=10_000),
-            Field("chat_id_list", "list", max_items=2_000),
+            Field("external_userid", "list", max_items=10_000, items="text"),
+            Field("chat_id_list", "list", max_items=2_000, items="text"),
             Field("sender"),
+            Field("tag_filter", "object"),
+            Field("allow_select", "flag"),
             *parts.FIELDS,
         ),
     ),
@@ -188,7 +161,7 @@ ENDPOINTS = (
             Field("start_time", "number", required=True),
             Field("end_time", "number", required=True),
             Field("creator"),
-            Field("filter_type", "number", default=2, choices=(0, 1, 2)),
+            Field("filter_type", "number", default=_BOTH, choices=(_CORP, _PERSONAL, _BOTH)),
             Field("limit", "number", default=50),
             Field("cursor"),
         ),

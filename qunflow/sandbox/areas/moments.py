@@ -253,8 +253,11 @@ def _shown(moment: Moment) -> dict[str, Any]:
     return shown
 
 
-_SENDERS = (Field("user_list", "list", max_items=100_000), Field("department_list", "list"))
-_TAGS = (Field("tag_list", "list"),)
+_SENDERS = (
+    Field("user_list", "list", max_items=100_000, items="text"),
+    Field("department_list", "list", items="number"),
+)
+_TAGS = (Field("tag_list", "list", items="text"),)
 _ID = Field("moment_id", required=True, missing=41059, bad=41060)
 _USER = Field("userid", required=True, missing=41009)
 _CURSOR = Field("cursor")

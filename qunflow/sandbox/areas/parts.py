@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qunflow.sandbox.areas import media
 from qunflow.sandbox.fields import Field, checked
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.wire import Refusal
@@ -54,9 +55,7 @@ def require_media(platform: Platform, media_id: str, kind: str) -> None:
     Raises:
         Refusal: 40007.
     """
-    media = platform.media.get(media_id)
-    if media is None or media.kind != kind or media.created_at + platform.limits.media_life_s <= platform.now():
-        raise Refusal(40007)
+    media.require_file(platform, media_id, kind)
 
 
 def require_attachment(platform: Platform, media_id: str, pool: str, kind: str) -> None:
@@ -66,8 +65,8 @@ def require_attachment(platform: Platform, media_id: str, pool: str, kind: str) 
     Raises:
         Refusal: 41072 for one of another attachment pool, 40007 for anything else.
     """
-    media = platform.media.get(media_id)
-    if media is not None and media.kind.endswith(f"/{kind}") and not media.kind.startswith(f"{pool}/"):
+    file = platform.media.get(media_id)
+    if file is not None and file.kind.endswith(f"/{kind}") and not file.kind.startswith(f"{pool}/"):
         raise Refusal(41072)
     require_media(platform, media_id, f"{pool}/{kind}")
 
@@ -79,8 +78,8 @@ def _check_attachment(platform: Platform, attachment: Any) -> None:
     part = checked(_KINDS[kind], attachment[kind])
     if kind == "link" and "://" not in part["url"]:
         raise Refusal(45034)
-    media = part.get("media_id") or part.get("pic_media_id")
-    if media:
-        require_media(platform, media, _MEDIA_OF[kind])
-    elif kind == "image" and not part["pic_url"]:
-        raise Refusal(40007)
+    file = part.get("media_id") or part.get("pic_media_id")
+    if file:
+        require_media(platform, file, _MEDIA_OF[kind])
+    elif kind == "image" and part["pic_url"] not in media.IMAGES.of(platform):
+        raise Refusal(40007, "pic_url is none that uploadimg gave")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from qunflow.sandbox.areas import members
+from qunflow.sandbox.areas import members, owner_filter
 from qunflow.sandbox.fields import Field
 from qunflow.sandbox.kept import Kept
 from qunflow.sandbox.platform import Platform
@@ -44,7 +44,7 @@ def by_owner(call: Call) -> Result:
     """Figures of each owner over a span of days."""
     platform, body = call.platform, call.body
     begin, end = _span(call)
-    events = _events(platform, begin, end)
+    events = _events(platform, begin)
     rows = [
         {"owner": owner, "data": _figures(platform, _chats(platform, [owner]), events, begin, end)}
         for owner in _owners(call)
@@ -62,8 +62,8 @@ def by_day(call: Call) -> Result:
     begin, end = _span(call)
     chats = _chats(platform, _owners(call))
     rows = []
+    events = _events(platform, begin)
     for start in range(begin, end, _DAY_S):
-        events = _events(platform, start, start + _DAY_S)
         rows.append({"stat_time": start, "data": _figures(platform, chats, events, start, start + _DAY_S)})
     return {"items": rows}, None
 
@@ -85,8 +85,8 @@ def _span(call: Call) -> tuple[int, int]:
 
 
 def _owners(call: Call) -> list[str]:
-    wanted = call.body["owner_filter"].get("userid_list")
-    if not isinstance(wanted, list) or not 1 <= len(wanted) <= 100:
+    wanted = owner_filter.owners_in(call.body)
+    if not wanted:
         raise Refusal(40058, "owner_filter.userid_list")
     return wanted
 
@@ -95,23 +95,36 @@ def _chats(platform: Platform, owners: Sequence[str]) -> list[Chat]:
     return [chat for owner in owners for chat in platform.chats.where("owner", owner)]
 
 
-def _events(platform: Platform, begin: int, end: int) -> list[Event]:
-    return platform.storage.events(begin, end, ("join", "message", "reply"))
+def _events(platform: Platform, begin: int) -> list[Event]:
+    """What happened since an instant until now: what came after a day tells how many were there at its end."""
+    return platform.storage.events(begin, platform.now() + 1, ("join", "leave", "message", "reply"))
 
 
 def _figures(platform: Platform, chats: list[Chat], events: list[Event], begin: int, end: int) -> dict[str, Any]:
-    mine = {chat.chat_id for chat in chats}
-    spoken = [event for event in events if event[1] != "join" and event[3] in mine]
+    """Figures of groups as they stood at the end of the span."""
+    there = [chat for chat in chats if chat.create_time < end and (not chat.dismissed_at or chat.dismissed_at >= begin)]
+    mine = {chat.chat_id for chat in there}
+    of_mine = [event for event in events if event[3] in mine]
+    during = [event for event in of_mine if begin <= event[0] < end]
+    spoken = [event for event in during if event[1] in ("message", "reply")]
+    standing = {chat.chat_id for chat in there if not chat.dismissed_at or chat.dismissed_at >= end}
     return {
-        "new_chat_cnt": sum(begin <= chat.create_time < end for chat in chats),
-        "chat_total": sum(chat.create_time < end for chat in chats),
+        "new_chat_cnt": sum(chat.create_time >= begin for chat in there),
+        "chat_total": len(standing),
         "chat_has_msg": len({event[3] for event in spoken}),
-        "new_member_cnt": sum(event[1] == "join" and event[3] in mine for event in events),
-        "member_total": sum(platform.seats.count("chat", chat_id) for chat_id in mine),
+        "new_member_cnt": sum(event[1] == "join" for event in during),
+        "member_total": _members_then(platform, standing, [event for event in of_mine if event[0] >= end]),
         "member_has_msg": len({event[2] for event in spoken}),
         "msg_total": len(spoken),
         "migrate_trainee_chat_cnt": 0,
     }
+
+
+def _members_then(platform: Platform, chats: set[str], since: list[Event]) -> int:
+    """Who was in some groups before certain events: those there now, less who came since, and who has left since."""
+    now = sum(platform.seats.count("chat", chat_id) for chat_id in chats)
+    came = sum((event[1] == "join") - (event[1] == "leave") for event in since if event[3] in chats)
+    return now - came
 
 
 def of_members(call: Call) -> Result:
@@ -200,8 +213,8 @@ ENDPOINTS = (
         "externalcontact/get_user_behavior_data",
         of_members,
         (
-            Field("userid", "list", max_items=100),
-            Field("partyid", "list", max_items=100),
+            Field("userid", "list", max_items=100, items="text"),
+            Field("partyid", "list", max_items=100, items="number"),
             Field("start_time", "number", required=True),
             Field("end_time", "number", required=True),
         ),

@@ -228,7 +228,7 @@ def _marked(shown: dict[str, Any], one: Tag | TagGroup) -> dict[str, Any]:
 
 _ORDER = Field("order", "number", low=0, high=_HIGHEST_ORDER)
 _TAG = (Field("name", required=True, missing=40072, max_chars=_LONGEST_NAME, over=40072), _ORDER)
-_LISTS = (Field("tag_id", "list"), Field("group_id", "list"))
+_LISTS = (Field("tag_id", "list", bad=40068, items="text"), Field("group_id", "list", bad=40068, items="text"))
 
 ENDPOINTS = (
     Endpoint("externalcontact/get_corp_tag_list", get_list, _LISTS),
@@ -259,8 +259,8 @@ ENDPOINTS = (
         (
             Field("userid", required=True, missing=41009),
             Field("external_userid", required=True, missing=41035),
-            Field("add_tag", "list"),
-            Field("remove_tag", "list"),
+            Field("add_tag", "list", bad=40068, items="text"),
+            Field("remove_tag", "list", bad=40068, items="text"),
         ),
     ),
 )

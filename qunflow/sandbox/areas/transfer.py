@@ -266,9 +266,12 @@ def _give(platform: Platform, chat_id: str, new_owner: str) -> None:
 
 
 _PAIR = (Field("handover_userid", required=True, missing=41009), Field("takeover_userid", required=True, missing=41009))
-_WHO = Field("external_userid", "list", required=True, missing=41035, max_items=100)
+_WHO = Field("external_userid", "list", required=True, missing=41035, max_items=100, items="text")
 _CURSOR = Field("cursor")
-_CHATS = (Field("chat_id_list", "list", required=True, max_items=100), Field("new_owner", required=True, missing=41009))
+_CHATS = (
+    Field("chat_id_list", "list", required=True, max_items=100, items="text"),
+    Field("new_owner", required=True, missing=41009),
+)
 
 ENDPOINTS = (
     Endpoint(
