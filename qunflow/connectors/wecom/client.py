@@ -29,6 +29,7 @@ from qunflow.connectors.wecom.contact_ways import ContactWays, GroupWelcomes
 from qunflow.connectors.wecom.contacts import NO_CONTACT, Contacts
 from qunflow.connectors.wecom.directory import Directory
 from qunflow.connectors.wecom.media import Media
+from qunflow.connectors.wecom.media_file import MediaFile
 from qunflow.connectors.wecom.moments import Moments
 from qunflow.connectors.wecom.sensitive_words import SensitiveWords
 from qunflow.connectors.wecom.session import CALL_RATES, Session, Witness, listed
@@ -96,6 +97,7 @@ class WeCom:
         production: whether real people may be reached; QUNFLOW_ENV decides when left out.
         timeout_s: for connecting, and for each wait for bytes.
         token_file: where the processes of a workspace share the access token; without it each has its own.
+        media_file: where they share which files are uploaded; without it this object remembers its own.
         rates: how often each call may be made; over it a call is refused here, as WeCom would.
         witness: is shown every answer as it came, with its path; tokens too.
         first_pages: of every list only the first page is read.
@@ -115,6 +117,7 @@ class WeCom:
         production: bool | None = None,
         timeout_s: float = 10.0,
         token_file: Path | None = None,
+        media_file: Path | None = None,
         rates: Sequence[Rate] = CALL_RATES,
         witness: Witness | None = None,
         first_pages: bool = False,
@@ -146,7 +149,7 @@ class WeCom:
         self.sensitive_words = SensitiveWords(calls)
         self.transfers = Transfers(calls)
         self.staff_messages = StaffMessages(calls, agent_id)
-        self.media = Media(calls)
+        self.media = Media(calls, MediaFile(media_file, f"{address} {corp_id}"))
 
     def close(self) -> None:
         """Close the connections and stop the thread."""

@@ -1,7 +1,7 @@
 """
 Files: uploaded, and uploaded again before WeCom forgets them after three days.
 
-What was uploaded is remembered in this process only; the file itself is the caller's to keep.
+What was uploaded is remembered in ``media_file``; the content itself is the caller's to keep.
 
 Source: WeCom developer centre, page 96484 (2024-07-22).
 """
@@ -9,19 +9,19 @@ Source: WeCom developer centre, page 96484 (2024-07-22).
 from __future__ import annotations
 
 import hashlib
-import threading
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from qunflow.connectors.wecom import limits
 from qunflow.connectors.wecom.answers import refusal
 from qunflow.connectors.wecom.calls import Calls, count, given, needed, part
+from qunflow.connectors.wecom.media_file import MediaFile, Upload
 from qunflow.errors import BadInput
 
 Kind: TypeAlias = Literal["image", "voice", "video", "file"]
 Scene: TypeAlias = Literal["moment", "album"]
 
-LIFE = timedelta(days=3)
+# WeCom forgets a file after three days.
 UPLOAD_AGAIN_AFTER = timedelta(hours=60)
 _MB = 1_000_000
 _MOST_BYTES: dict[Kind, int] = {"image": 10 * _MB, "voice": 2 * _MB, "video": 10 * _MB, "file": 20 * _MB}
@@ -33,10 +33,9 @@ _SCENES: dict[Scene, str] = {"moment": "1", "album": "2"}
 class Media:
     """The calls about files; each raises the typed errors of ``answers``, and BadInput for a size WeCom refuses."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, uploads: MediaFile) -> None:
         self._calls = calls
-        self._kept: dict[tuple[str, str, str], tuple[str, datetime]] = {}
-        self._keeping = threading.Lock()
+        self._uploads = uploads
 
     def upload(self, kind: Kind, name: str, content: bytes) -> str:
         """Upload a file for messages; returns a media id that is valid for three days."""
@@ -86,17 +85,21 @@ class Media:
         """
         A media id of this content that is good for at least twelve hours from ``at``, uploaded when there is none.
 
+        All threads and processes with the same file of uploads get the same id, and only one of them uploads.
+
         Args:
-            at: now; instants given later are later.
+            at: now.
             scene: for moments or product albums; without it for messages.
         """
-        key = (scene or "", kind, hashlib.sha256(content).hexdigest())
-        with self._keeping:
-            media_id, uploaded_at = self._kept.get(key, ("", at - LIFE))
-            if at - uploaded_at >= UPLOAD_AGAIN_AFTER:
-                media_id = self._again(scene, kind, name, content)
-                self._kept[key] = (media_id, at)
-            return media_id
+        key = f"{scene or 'message'}/{kind}/{hashlib.sha256(content).hexdigest()}"
+        with self._uploads.held() as uploads:
+            upload = uploads.get(key)
+            if upload is None or not _is_young(upload, at):
+                upload = Upload(self._again(scene, kind, name, content), at)
+                for old in [old for old, one in uploads.items() if not _is_young(one, at)]:
+                    del uploads[old]
+                uploads[key] = upload
+            return upload.media_id
 
     def _again(self, scene: Scene | None, kind: Kind, name: str, content: bytes) -> str:
         if scene is None:
@@ -112,3 +115,8 @@ class Media:
             raise BadInput(f"the file {name} has {len(content)} bytes", f"keep it within {most} bytes")
         body = self._calls.call(path, "write", query=query, files={"media": (name, content)})
         return needed(body, key, path)
+
+
+def _is_young(upload: Upload, at: datetime) -> bool:
+    # An upload of long after now is one of another clock.
+    return abs(at - upload.at) < UPLOAD_AGAIN_AFTER
