@@ -17,7 +17,6 @@ from qunflow.clock import Clock, SandboxClock, SystemClock
 from qunflow.connectors.wecom.client import WeCom
 from qunflow.connectors.wecom.session import CALL_RATES
 from qunflow.delivery.ports import Ports
-from qunflow.delivery.workers import FileLocks
 from qunflow.errors import ConfigurationError
 from qunflow.language import Catalogue, catalogue
 from qunflow.rendering import Templates
@@ -56,7 +55,7 @@ class Runtime:
             wecom=self.wecom,
             clock=self.clock,
             workspace=self.workspace,
-            liveness=FileLocks(self.directory),
+            directory=self.directory,
             web_url=self.environment.web_url,
         )
 
