@@ -75,11 +75,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one transaction claimed, and where the next one goes on; ``after`` is None at the end."""
+    """What one transaction claimed at an instant, and where the next one goes on; ``after`` is None at the end."""
 
+    at: datetime
     claims: tuple[Claim, ...]
-    held: tuple[tuple[str, str], ...]
-    after: Position | None
+    held: tuple[tuple[str, str], ...] = ()
+    after: Position | None = None
 
     def report(self, report: DeliveryReport) -> None:
         """Count what was skipped or has to wait."""
@@ -123,6 +124,7 @@ def claim(
             held.append((row, found))
     _hold(conn, held)
     return Page(
+        at=now,
         claims=tuple(_intend(conn, ports.vault, go, addresses, worker, now)),
         held=tuple((found.what, found.why) for _, found in held),
         after=_position(rows[-1]) if len(found_rows) == BATCH or len(rows) < len(found_rows) else None,
@@ -304,7 +306,7 @@ def _claimed(call_id: int, rows: Sequence[Row[Any]], addresses: Mapping[int, str
     )
 
 
-def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed_ways: Sequence[str]) -> list[Claim]:
+def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed_ways: Sequence[str]) -> Page:
     """
     Take over unknown calls that the platform recognises when they are made again, and so sends only once.
 
@@ -333,4 +335,4 @@ def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed
     taken = [row.call_id for row in again]
     conn.execute(update(calls).where(calls.c.call_id.in_(taken)).values(state="intent", worker=worker))
     conn.execute(update(targets).where(targets.c.call_id.in_(taken)).values(state="intent"))
-    return [_claimed(row.call_id, [row], addresses, asked_before=True) for row in again]
+    return Page(now, tuple(_claimed(row.call_id, [row], addresses, asked_before=True) for row in again))

@@ -1,16 +1,58 @@
-"""What delivery needs from outside: state, persons' ids, a platform, the time and the workspace's settings."""
+"""What delivery needs from outside: state, persons' ids, a platform, the time, other workers, and hands."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
+
+from sqlalchemy import Connection
 
 from qunflow.clock import Clock
 from qunflow.connectors.wecom.client import WeCom
 from qunflow.settings.workspace import Workspace
 from qunflow.store.engine import Store
 from qunflow.store.vault import Vault
+
+PARALLEL = 8
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Liveness(Protocol):
+    """Tells workers that are gone from those that are only slow."""
+
+    def working(self) -> AbstractContextManager[str]:
+        """Be a live worker inside the block; gives the name for the intents it writes down."""
+
+    def beat(self, worker: str) -> bool:
+        """Say that one is alive, before each handful of calls; False when others have taken one for dead."""
+
+    def dead(self, conn: Connection, workers: Collection[str]) -> set[str]:
+        """Those among ``workers`` that will never make another call."""
+
+    def sweep(self, conn: Connection) -> int:
+        """Forget dead workers, once their intents are marked; returns how many."""
+
+
+class CarryOut(Protocol):
+    """Does a handful of things, perhaps side by side, and gives their results in order once all are done."""
+
+    def __call__(self, work: Callable[[Item], Result], items: Sequence[Item], /) -> list[Result]:
+        """Do ``work`` with each item."""
+
+
+@contextmanager
+def in_threads() -> Iterator[CarryOut]:
+    """Hands for one round; the block ends only when the last call has ended, however it is left."""
+    with ThreadPoolExecutor(PARALLEL) as pool:
+
+        def carry_out(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+            return list(pool.map(work, items))
+
+        yield carry_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +61,10 @@ class Ports:
     Everything a round of sending touches.
 
     Args:
-        directory: the workspace's folder; liveness files of workers stand in ``state/workers`` below it.
+        liveness: who else is sending just now; see ``workers``.
         web_url: public address of Qunflow's own pages, for the links on hand-send cards.
         lang: the language of cards for staff.
+        carry_out: makes the hands that carry out calls.
     """
 
     store: Store
@@ -29,6 +72,7 @@ class Ports:
     wecom: WeCom
     clock: Clock
     workspace: Workspace
-    directory: Path
+    liveness: Liveness
     web_url: str
     lang: Literal["zh", "en"] = "zh"
+    carry_out: Callable[[], AbstractContextManager[CarryOut]] = in_threads

@@ -23,7 +23,6 @@ from qunflow.connectors.wecom.staff_messages import DUPLICATE_CHECK_S
 from qunflow.delivery.claims import fingerprint
 from qunflow.delivery.ports import Ports
 from qunflow.delivery.welcome_codes import WINDOW
-from qunflow.delivery.workers import is_dead, sweep
 from qunflow.errors import ChannelRefused, QunflowError, TransientError
 from qunflow.store.tables import calls, groups, targets
 
@@ -62,8 +61,7 @@ def recover(ports: Ports, now: datetime) -> RecoveryReport:
 
     A platform that does not answer leaves everything as it is, for the next round.
     """
-    report = RecoveryReport(orphaned=ports.store.write(partial(orphans, ports=ports, now=now)))
-    sweep(ports.directory)
+    report = RecoveryReport(orphaned=ports.store.write(partial(_mourn, ports=ports, now=now)))
     with ports.store.reading() as conn:
         waiting = _unknown(conn, now - timedelta(seconds=ports.workspace.delivery.reconcile_after_s))
     if waiting:
@@ -79,11 +77,17 @@ def unsettled(conn: Connection) -> int:
     return conn.execute(select(func.count()).where(targets.c.state == "unknown")).scalar_one()
 
 
+def _mourn(conn: Connection, ports: Ports, now: datetime) -> int:
+    found = orphans(conn, ports, now)
+    ports.liveness.sweep(conn)
+    return found
+
+
 def orphans(conn: Connection, ports: Ports, now: datetime) -> int:
     """Mark the intents of dead workers as unknown from now on; returns how many calls that are."""
     wanted = select(calls.c.call_id, calls.c.worker).where(calls.c.state == "intent")
     rows = conn.execute(wanted.with_for_update(skip_locked=True) if _postgresql(conn) else wanted).all()
-    gone = {worker for worker in {row.worker for row in rows} if is_dead(ports.directory, worker)}
+    gone = ports.liveness.dead(conn, {row.worker for row in rows}) if rows else set()
     ids = [row.call_id for row in rows if row.worker in gone]
     for start in range(0, len(ids), 1_000):
         _mark_unknown(conn, ids[start : start + 1_000], now)
@@ -151,7 +155,7 @@ def _unknown(conn: Connection, since_before: datetime) -> Sequence[Row[Any]]:
 
 def _ask_about(ports: Ports, waiting: Sequence[Row[Any]], now: datetime, report: RecoveryReport) -> None:
     start = max(min(row.intent_at for row in waiting) - _SKEW, now - _LISTED + _SKEW)
-    types = {_CHAT_TYPES[row.way] for row in waiting}
+    types = sorted({_CHAT_TYPES[row.way] for row in waiting})
     known = _Round(now, {one: ports.wecom.groupmsg_list(one, start, now + _SKEW) for one in types})
     with ports.store.reading() as conn:
         known.taken = _platform_ids(conn, start)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
@@ -20,16 +19,16 @@ from qunflow.connectors.wecom.limits import cut
 from qunflow.delivery.claims import ALL_WAYS, Claim, Page, claim, reclaim
 from qunflow.delivery.hand_send import card_token
 from qunflow.delivery.model import DeliveryReport
-from qunflow.delivery.ports import Ports
+from qunflow.delivery.ports import PARALLEL, CarryOut, Ports
 from qunflow.delivery.recover import give_up_late, recover, unsettled
 from qunflow.delivery.settle import CallOutcome, count, settle
-from qunflow.delivery.workers import working
-from qunflow.errors import BadInput, ChannelRefused, ConfigurationError, QunflowError, TransientError
+from qunflow.errors import BadInput, ChannelRefused, ConfigurationError, TransientError
 from qunflow.language import catalogue
 
-PARALLEL = 8
 _WELCOMED_ALREADY = 41051
 _NO_URL = "set QUNFLOW_WEB_URL: a card needs the address of Qunflow's own pages"
+# Bounds hold for a moment only: what was claimed longer ago, before a pause or a slow answer, is judged again.
+FRESH = timedelta(seconds=30)
 # A call with a key may be made again: the platform carries it out once.
 KEYED_WAYS = ("welcome", "hand_send", "staff_notice")
 
@@ -59,12 +58,12 @@ def drain(
     report = DeliveryReport()
     began = stopwatch()
     recover(ports, now)
-    # The pool ends first: a worker is alive as long as one of its calls is.
-    with working(ports.directory) as worker, ThreadPoolExecutor(PARALLEL) as pool:
+    # The hands rest first: a worker is alive as long as one of its calls is.
+    with ports.liveness.working() as worker, ports.carry_out() as carry_out:
         for page in _pages(ports, worker, now, ways):
             page.report(report)
-            report.problem = _send_page(ports, pool, page.claims, now, report)
-            if report.problem is not None or (budget_s is not None and stopwatch() - began >= budget_s):
+            go_on = _send_page(ports, carry_out, worker, page, report)
+            if not go_on or (budget_s is not None and stopwatch() - began >= budget_s):
                 break
     with ports.store.reading() as conn:
         report.unsettled = unsettled(conn)
@@ -75,16 +74,16 @@ def _pages(ports: Ports, worker: str, now: datetime, ways: Sequence[str]) -> Ite
     keyed = [way for way in KEYED_WAYS if way in ways]
     ports.store.write(partial(give_up_late, now=now))
     again = ports.store.write(partial(reclaim, ports=ports, worker=worker, now=now, keyed_ways=keyed))
-    if again:
-        yield Page(tuple(again), (), None)
+    if again.claims:
+        yield again
     after = None
     while True:
+        now = _by_now(ports, now)
         page = ports.store.write(partial(claim, ports=ports, worker=worker, now=now, after=after, ways=ways))
         yield page
         after = page.after
         if after is None:
             return
-        now = _by_now(ports, now)
 
 
 def _by_now(ports: Ports, now: datetime) -> datetime:
@@ -92,22 +91,29 @@ def _by_now(ports: Ports, now: datetime) -> datetime:
     return max(now, ports.clock.now())
 
 
-def _send_page(
-    ports: Ports, pool: ThreadPoolExecutor, claims: Sequence[Claim], now: datetime, report: DeliveryReport
-) -> QunflowError | None:
-    problem: QunflowError | None = None
-    for start in range(0, len(claims), PARALLEL):
-        part = claims[start : start + PARALLEL]
-        if problem is None:
-            outcomes = list(pool.map(partial(send_one, ports), part))
+def _send_page(ports: Ports, carry_out: CarryOut, worker: str, page: Page, report: DeliveryReport) -> bool:
+    """Make a page's calls, a handful at a time; returns whether the round may go on."""
+    for start in range(0, len(page.claims), PARALLEL):
+        part = page.claims[start : start + PARALLEL]
+        if not ports.liveness.beat(worker):
+            return False  # taken for dead: what is left is for others to settle
+        if report.problem is not None:
+            outcomes = _held(part, "waits for the platform")
+        elif _by_now(ports, page.at) - page.at > FRESH:
+            outcomes = _held(part, "waited too long to be sent, judged again")
         else:
-            outcomes = [CallOutcome(one, "held", why="waits for the platform") for one in part]
+            outcomes = carry_out(partial(send_one, ports), part)
         # The wait before an unknown call is asked about begins after the call, however long the round has lasted.
-        at = _by_now(ports, now) if any(one.what == "unknown" for one in outcomes) else now
+        at = _by_now(ports, page.at) if any(one.what == "unknown" for one in outcomes) else page.at
         ports.store.write(partial(settle, vault=ports.vault, outcomes=outcomes, now=at))
         count(report, outcomes)
-        problem = problem or next((one.problem for one in outcomes if one.problem is not None), None)
-    return problem
+        report.problem = report.problem or next((one.problem for one in outcomes if one.problem is not None), None)
+    return report.problem is None
+
+
+def _held(claims: Sequence[Claim], why: str) -> list[CallOutcome]:
+    # What is asked for again may have arrived the first time, and stays unknown.
+    return [CallOutcome(one, "unknown" if one.asked_before else "held", why=why) for one in claims]
 
 
 def send_one(ports: Ports, one: Claim) -> CallOutcome:

@@ -17,6 +17,7 @@ from qunflow.clock import Clock, SandboxClock, SystemClock
 from qunflow.connectors.wecom.client import WeCom
 from qunflow.connectors.wecom.session import CALL_RATES
 from qunflow.delivery.ports import Ports
+from qunflow.delivery.workers import FileLocks
 from qunflow.errors import ConfigurationError
 from qunflow.language import Catalogue, catalogue
 from qunflow.rendering import Templates
@@ -55,7 +56,7 @@ class Runtime:
             wecom=self.wecom,
             clock=self.clock,
             workspace=self.workspace,
-            directory=self.directory,
+            liveness=FileLocks(self.directory),
             web_url=self.environment.web_url,
         )
 

@@ -16,6 +16,7 @@ from qunflow.clock import SandboxClock
 from qunflow.connectors.wecom.client import WeCom
 from qunflow.delivery.ports import Ports
 from qunflow.delivery.sender import drain
+from qunflow.delivery.workers import FileLocks
 from qunflow.errors import StoreBusy
 from qunflow.settings.workspace import Community, Delivery, Workspace
 from qunflow.store.engine import Store
@@ -42,7 +43,7 @@ def send_for_ever(directory: Path, url: str, sandbox: str) -> None:
         wecom=WeCom(sandbox, "ww1", "s3cret", 1_000_002, production=False, timeout_s=2.0),
         clock=clock,
         workspace=workspace(),
-        directory=directory,
+        liveness=FileLocks(directory),
         web_url="http://127.0.0.1:8790",
     )
     while True:

@@ -25,6 +25,7 @@ from qunflow.delivery.remind import remind
 from qunflow.delivery.resident import tick
 from qunflow.delivery.sender import drain
 from qunflow.delivery.welcome import Newcomer
+from qunflow.delivery.workers import FileLocks
 from qunflow.errors import ChannelRefused, ConfigurationError
 from qunflow.sandbox.options import Limits, Options
 from qunflow.sandbox.running import running
@@ -137,7 +138,7 @@ def _house(store: Store, vault: Vault, folder: Path, url: str) -> House:
         wecom=WeCom(url, "ww1", "s3cret", 1_000_002, production=False),
         clock=clock,
         workspace=Workspace(brand="小满", communities=(community,)),
-        directory=folder,
+        liveness=FileLocks(folder),
         web_url="http://127.0.0.1:8790",
     )
     world = httpx.get(f"{url}/_sandbox/world", trust_env=False).json()["groups"]

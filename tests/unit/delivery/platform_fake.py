@@ -18,6 +18,7 @@ from qunflow.connectors.wecom.client import WeCom
 from qunflow.delivery.model import Content, Planned
 from qunflow.delivery.outbox import approve, check, plan
 from qunflow.delivery.ports import Ports
+from qunflow.delivery.workers import FileLocks
 from qunflow.settings.workspace import Community, Delivery, Quota, Workspace
 from qunflow.store.engine import Store
 from qunflow.store.tables import groups, targets
@@ -202,7 +203,7 @@ def ports_of(store: Store, vault: Vault, platform: FakePlatform, directory: Path
         wecom=wecom_of(platform),
         clock=FixedClock(NOON),
         workspace=a_workspace(**community),
-        directory=directory,
+        liveness=FileLocks(directory),
         web_url="http://127.0.0.1:8790",
     )
 

@@ -17,12 +17,12 @@ from qunflow.delivery.claims import CALLS_PER_PAGE
 from qunflow.delivery.hand_send import card_token, hand_card, mark_hand_sent, token_digest, undo_hand_sent
 from qunflow.delivery.outbox import plan
 from qunflow.delivery.poll import poll
-from qunflow.delivery.ports import Ports
+from qunflow.delivery.ports import PARALLEL, Ports
 from qunflow.delivery.recover import recover
 from qunflow.delivery.remind import remind
 from qunflow.delivery.sender import drain
 from qunflow.delivery.switches import go_on, stop
-from qunflow.delivery.workers import working
+from qunflow.delivery.workers import FileLocks
 from qunflow.errors import ChannelUnavailable, ConfigurationError
 from qunflow.store.engine import Store
 from qunflow.store.tables import approvals, calls, suppressions, targets
@@ -89,6 +89,34 @@ def test_the_intent_is_committed_before_the_call(ports: Ports, platform: FakePla
     assert seen == ["intent"]
 
 
+def test_what_was_claimed_long_ago_is_judged_again(ports: Ports, platform: FakePlatform, monkeypatch: Any) -> None:
+    """After a slow handful the rest of the page goes back, and leaves only if its bounds still hold."""
+    put(ports.store, *(a_plan(one, f"text {one}") for one in add_groups(ports.store, PARALLEL + 2)))
+    clock, original = FixedClock(NOON), platform._add_msg_template
+
+    def slow(body: dict[str, Any]) -> dict[str, Any]:
+        clock.at = NOON + timedelta(minutes=9)
+        return original(body)
+
+    monkeypatch.setattr(platform, "_add_msg_template", slow)
+    report = drain(replace(ports, clock=clock), now=NOON)
+    assert (report.sent, report.waiting) == (PARALLEL, 2)
+    assert drain(replace(ports, clock=clock), now=NOON + timedelta(minutes=11)).skipped == 2
+
+
+def test_a_worker_taken_for_dead_calls_nobody(ports: Ports, platform: FakePlatform, tmp_path: Path) -> None:
+    """Once others settle what it claimed, a worker that was only slow leaves its claims alone."""
+
+    class TakenForDead(FileLocks):
+        def beat(self, worker: str) -> bool:
+            return False
+
+    put(ports.store, a_plan(add_groups(ports.store, 1)[0]))
+    drain(replace(ports, liveness=TakenForDead(tmp_path)), now=NOON)
+    assert platform.accepted == []
+    assert states(ports.store) == ["intent"]
+
+
 @pytest.mark.parametrize("fault", ["lost", "dropped", -1])
 def test_an_ambiguous_answer_is_never_sent_again_blindly(
     ports: Ports, platform: FakePlatform, fault: int | str
@@ -115,20 +143,39 @@ def test_after_the_wait_a_lost_answer_is_adopted(ports: Ports, platform: FakePla
         assert conn.execute(select(calls.c.state, calls.c.platform_id)).one() == ("reconciled", "msg1")
 
 
-def test_the_wait_begins_after_the_call_however_long_the_round_was(ports: Ports, platform: FakePlatform) -> None:
+def test_the_wait_begins_after_the_call_however_long_the_round_was(
+    ports: Ports, platform: FakePlatform, monkeypatch: Any
+) -> None:
     """An answer lost at the end of a long round is not asked about at once: the request may still arrive."""
     put(ports.store, a_plan(add_groups(ports.store, 1)[0]))
     platform.faults["add_msg_template"] = ["lost"]
-    drain(replace(ports, clock=FixedClock(LATER)), now=NOON)
+    clock, original = FixedClock(NOON), platform._add_msg_template
+
+    def slow(body: dict[str, Any]) -> dict[str, Any]:
+        clock.at = LATER
+        return original(body)
+
+    monkeypatch.setattr(platform, "_add_msg_template", slow)
+    drain(replace(ports, clock=clock), now=NOON)
     assert recover(ports, LATER).adopted == 0
     assert states(ports.store) == ["unknown"]
     assert recover(ports, LATER + timedelta(seconds=700)).adopted == 1
 
 
-def test_a_long_round_keeps_to_the_bounds_of_its_later_minutes(ports: Ports, platform: FakePlatform) -> None:
+def test_a_long_round_keeps_to_the_bounds_of_its_later_minutes(
+    ports: Ports, platform: FakePlatform, monkeypatch: Any
+) -> None:
     """What has missed its window by the time its page is claimed does not go out."""
     put(ports.store, *(a_plan(one, f"text {one}") for one in add_groups(ports.store, 40)))
-    drain(replace(ports, clock=FixedClock(NOON + timedelta(days=2))), now=NOON)
+    clock, original = FixedClock(NOON), platform._add_msg_template
+
+    def last_of_its_page_is_slow(body: dict[str, Any]) -> dict[str, Any]:
+        if len(platform.tasks) == CALLS_PER_PAGE - 1:
+            clock.at = NOON + timedelta(days=2)
+        return original(body)
+
+    monkeypatch.setattr(platform, "_add_msg_template", last_of_its_page_is_slow)
+    drain(replace(ports, clock=clock), now=NOON)
     assert Counter(states(ports.store)) == {"sent": CALLS_PER_PAGE, "skipped": 40 - CALLS_PER_PAGE}
 
 
@@ -173,7 +220,7 @@ def test_a_dead_workers_intent_becomes_unknown_and_a_live_ones_does_not(ports: P
     put(ports.store, a_plan(add_groups(ports.store, 1)[0]))
     from qunflow.delivery.claims import claim
 
-    with working(ports.directory) as worker:
+    with ports.liveness.working() as worker:
         ports.store.write(partial(claim, ports=ports, worker=worker, now=NOON))
         assert recover(ports, LATER).orphaned == 0
         assert states(ports.store) == ["intent"]
