@@ -28,8 +28,6 @@ async def _resign(community: Community, body: Body) -> dict[str, Any]:
     platform, userid = community.platform, body["userid"]
     if userid not in platform.staff:
         raise CannotAct("unknown member")
-    if userid == community.spec.helper and community.spec.arrivals_per_day:
-        raise CannotAct("the simulated newcomers all add this member")
     talk.change_habit(community, userid, "never")
     platform.staff.drop(userid)
     for seat in platform.seats.where("who", userid):

@@ -21,6 +21,7 @@ from qunflow.sandbox.wire import Answer, plain
 from qunflow.sandbox.world import exports
 from qunflow.sandbox.world.community import Community
 from qunflow.sandbox.world.course import Course
+from qunflow.sandbox.world.truth import truth
 
 Query = Mapping[str, str]
 _NDJSON = {"Content-Type": "application/x-ndjson; charset=UTF-8"}
@@ -40,7 +41,7 @@ class Control:
             "clock": lambda query: self._now(),
             "log": self._log,
             "faults": lambda query: plain({"plan": self._faults.shown()}),
-            "truth": lambda query: plain(exports.truth(self._community)),
+            "truth": lambda query: plain(truth(self._community)),
             "world": lambda query: plain(exports.outline(self._community)),
             "export/events.csv": lambda query: _csv(exports.events_csv(self._community)),
             "export/leads.csv": lambda query: _csv(exports.leads_csv(self._community)),

@@ -7,6 +7,7 @@ plan repeats exactly.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,7 @@ class Fault:
         nth: only the nth matching call, from 1; 0 means any.
         times: how often it may strike; 0 means for ever.
         seconds: real seconds, for slow and late.
+        since, until: only within these instants of the sandbox clock, Unix seconds; 0 leaves that end open.
     """
 
     path: str
@@ -49,6 +51,8 @@ class Fault:
     times: int = 0
     seconds: float = 0.2
     applied: bool = False
+    since: int = 0
+    until: int = 0
 
 
 def fault_of(rule: Any) -> Fault:
@@ -70,40 +74,59 @@ def fault_of(rule: Any) -> Fault:
     return Fault(**{**rule, "path": rule["path"].removeprefix("/").removeprefix("cgi-bin/")})
 
 
-class FaultPlan:
-    """The rules in force with how often each has been asked and has struck."""
+@dataclass(slots=True)
+class _Rule:
+    """A rule in force with how often it has been asked and has struck."""
 
-    def __init__(self, dice: Dice) -> None:
+    fault: Fault
+    asked: int = 0
+    struck: int = 0
+
+
+class FaultPlan:
+    """
+    The rules in force.
+
+    ``standing`` ones are planted: they stay whatever is posted, come last and are never shown.
+    """
+
+    def __init__(self, dice: Dice, clock: Callable[[], int] = lambda: 0, standing: Iterable[Fault] = ()) -> None:
         self._dice = dice
-        self._rules: list[Fault] = []
-        self._asked: list[int] = []
-        self._struck: list[int] = []
+        self._clock = clock
+        self._rules: list[_Rule] = []
+        self._standing = [_Rule(fault) for fault in standing]
 
     def replace(self, rules: list[Fault]) -> None:
-        """Put other rules in force; an empty list ends all faults."""
-        self._rules = list(rules)
-        self._asked = [0] * len(rules)
-        self._struck = [0] * len(rules)
+        """Put other rules in force; an empty list ends all posted faults."""
+        self._rules = [_Rule(fault) for fault in rules]
 
     def strike(self, path: str) -> Fault | None:
         """The fault that hits this call, if any; the first matching rule wins."""
         hit = None
-        for place, rule in enumerate(self._rules):
-            if rule.path == path or (rule.path == "*" and path != CALLBACK):
-                self._asked[place] += 1
-                if hit is None and self._applies(place, rule):
-                    self._struck[place] += 1
-                    hit = rule
+        for name, rules in (("fault", self._rules), ("outage", self._standing)):
+            for place, rule in enumerate(rules):
+                if self._is_about(rule.fault, path):
+                    rule.asked += 1
+                    if hit is None and self._applies(rule, name, place):
+                        rule.struck += 1
+                        hit = rule.fault
         return hit
 
     def shown(self) -> list[dict[str, Any]]:
-        """The plan with its counters."""
-        counts = zip(self._rules, self._asked, self._struck, strict=True)
-        return [{"path": r.path, "mode": r.mode, "asked": asked, "struck": struck} for r, asked, struck in counts]
+        """The posted plan with its counters."""
+        return [
+            {"path": rule.fault.path, "mode": rule.fault.mode, "asked": rule.asked, "struck": rule.struck}
+            for rule in self._rules
+        ]
 
-    def _applies(self, place: int, rule: Fault) -> bool:
-        if rule.times and self._struck[place] >= rule.times:
+    def _is_about(self, fault: Fault, path: str) -> bool:
+        if fault.path != path and (fault.path != "*" or path == CALLBACK):
             return False
-        if rule.nth and self._asked[place] != rule.nth:
+        now = self._clock()
+        return fault.since <= now and (not fault.until or now < fault.until)
+
+    def _applies(self, rule: _Rule, name: str, place: int) -> bool:
+        fault = rule.fault
+        if (fault.times and rule.struck >= fault.times) or (fault.nth and rule.asked != fault.nth):
             return False
-        return self._dice.roll("fault", place, self._asked[place]) < rule.probability
+        return self._dice.roll(name, place, rule.asked) < fault.probability

@@ -25,6 +25,7 @@ from qunflow.sandbox.storage import Storage
 from qunflow.sandbox.wire import Answer, Refusal
 from qunflow.sandbox.world.course import Course
 from qunflow.sandbox.world.founding import found_community
+from qunflow.sandbox.world.outages import standing_faults
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -49,14 +50,14 @@ class Sandbox:
     def __init__(self, options: Options) -> None:
         storage = Storage(options.db)
         self.platform = Platform(options, storage)
-        self.faults = FaultPlan(self.platform.dice)
         self._outside = Outside(options.hooks)
         self._gate = Gate(options.limits)
         self._desk = Desk(self.platform)
         self._commits = Commits(storage)
         self._later: set[asyncio.Task[None]] = set()
-        callbacks = Callbacks(self.platform, self._outside, self.faults)
         community = found_community(self.platform, self._outside)
+        self.faults = FaultPlan(self.platform.dice, self.platform.now, standing_faults(community.spec))
+        callbacks = Callbacks(self.platform, self._outside, self.faults)
         self.course = Course(self.platform, community, callbacks)
         self._control = Control(self.platform, community, self.course, self.faults)
         storage.commit()

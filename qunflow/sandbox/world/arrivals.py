@@ -7,10 +7,13 @@ from typing import Any
 
 from qunflow.sandbox import clients
 from qunflow.sandbox.records import Chat
+from qunflow.sandbox.world import rings
 from qunflow.sandbox.world.community import Community, utc_text
+from qunflow.sandbox.world.planting import RingSpec
 from qunflow.sandbox.world.records import Lead, Person
 from qunflow.sandbox.world.rules import START_WARMTH
-from qunflow.sandbox.world.traits import name_of, phone_of
+from qunflow.sandbox.world.spec import ChannelSpec
+from qunflow.sandbox.world.traits import address_of, name_of, phone_of
 
 FILLS_FORM = 0.8
 STOPS_AFTER_FORM = 0.12
@@ -30,8 +33,8 @@ def plan_day(community: Community, start: int) -> None:
 
 
 async def arrive(community: Community, about: dict[str, Any]) -> None:
-    """Somebody new turns up."""
-    person = new_person(community)
+    """Somebody new turns up, or the next account of a fraud ring."""
+    person = _ring_member(community, about) if "ring" in about else new_person(community)
     if person.pulled:
         chat = pick_chat(community, person)
         if chat is not None:
@@ -39,35 +42,71 @@ async def arrive(community: Community, about: dict[str, Any]) -> None:
         return
     if person.has_form:
         await _fill_form(community, person)
-    if stays_after_form(community, person):
-        clients.add_friend(community.platform, community.spec.helper, person.who, person.channel)
+    helper = helper_of(community)
+    if helper and stays_after_form(community, person):
+        clients.add_friend(community.platform, helper, person.who, person.channel)
 
 
 def new_person(community: Community) -> Person:
     """A person drawn from the seed and the running number."""
-    platform, dice, spec = community.platform, community.dice, community.spec
-    number = platform.number("person")
-    pulled = dice.roll("pulled", number) < spec.pulled_share or not spec.channels
-    channel = None if pulled else dice.weighted([(c, c.weight) for c in spec.channels], "channel", number)
+    dice, spec = community.dice, community.spec
+    number = community.platform.number("person")
+    if not spec.channels or dice.roll("pulled", number) < spec.pulled_share:
+        return _put(community, number, None, pulled=True)
+    channel = dice.weighted([(c, c.weight) for c in spec.channels], "channel", number)
+    junk = dice.roll("junk", number) < channel.junk
+    return _put(community, number, channel, junk=junk, has_form=junk or dice.roll("form", number) < FILLS_FORM)
+
+
+def _put(community: Community, number: int, channel: ChannelSpec | None, **about: Any) -> Person:
+    platform, dice = community.platform, community.dice
     name = name_of(dice, number)
-    return community.people.put(
-        Person(
-            number=number,
-            who=clients.add_customer(platform, name, 1 + int(dice.roll("gender", number) < 0.68)),
-            name=name,
-            phone=phone_of(dice, number),
-            channel=channel.key if channel else "",
-            keen=channel.keen if channel else 1.0,
-            pulled=pulled,
-            arrived_at=platform.now(),
-            warmth=START_WARMTH,
-            has_form=not pulled and dice.roll("form", number) < FILLS_FORM,
-        )
-    )
+    ordinary = {
+        "phone": phone_of(dice, number),
+        "address": address_of(dice, number),
+        "pulled": False,
+        "warmth": START_WARMTH,
+        "keen": channel.keen if channel else 1.0,
+        "buying": channel.buying if channel else 1.0,
+        "leaving": channel.leaving if channel else 1.0,
+    }
+    who = clients.add_customer(platform, name, 1 + int(dice.roll("gender", number) < 0.68))
+    came = {"channel": channel.key if channel else "", "arrived_at": platform.now()}
+    return community.people.put(Person(number, who, name, **{**ordinary, **came, **about}))
+
+
+def _ring_member(community: Community, about: dict[str, Any]) -> Person:
+    ring, nth = rings.ring_of(community, about["ring"]), about["nth"]
+    number = community.platform.number("person")
+    channel = next(channel for channel in community.spec.channels if channel.key == ring.channel)
+    shared = _shared(community, ring, nth)
+    person = _put(community, number, channel, ring=ring.key, has_form=True, buying=0.0, leaving=0.0, **shared)
+    community.plan(rings.leaves_at(community, ring, nth), "leave", person=number)
+    return person
+
+
+def _shared(community: Community, ring: RingSpec, nth: int) -> dict[str, Any]:
+    """What an account of a ring has in common with others of it."""
+    first = [person.who for person in community.people if person.ring == ring.key][: ring.inviters]
+    return {
+        "phone": phone_of(community.dice, rings.hand(community, ring, nth, ring.phones)),
+        "address": address_of(community.dice, rings.hand(community, ring, nth, ring.devices)),
+        "invited_by": first[nth % len(first)] if len(first) == ring.inviters else "",
+    }
+
+
+def helper_of(community: Community) -> str:
+    """The member whose code the channels show: the helper, after that one left the next of the role; empty for none."""
+    staff = community.platform.staff
+    if community.spec.helper in staff:
+        return community.spec.helper
+    return next((member.userid for member in staff if member.role == "helper"), "")
 
 
 def stays_after_form(community: Community, person: Person) -> bool:
     """Whether somebody goes on from the form to the helper account."""
+    if person.junk or person.ring:
+        return not person.junk
     return not person.has_form or community.dice.roll("adds helper", person.number) >= STOPS_AFTER_FORM
 
 
@@ -87,16 +126,18 @@ def pick_chat(community: Community, person: Person) -> Chat | None:
 def lead_of(community: Community, person: Person) -> Lead:
     """What the person wrote into the form; some phones are wrong, some people do not give their WeChat away."""
     dice, number = community.dice, person.number
-    who = person.who if dice.roll("gives id", number) < 0.75 else ""
+    who = person.who if not person.junk and dice.roll("gives id", number) < 0.75 else ""
     phone = person.phone
-    if dice.roll("bad phone", number) < 0.04:
+    if person.junk or dice.roll("bad phone", number) < 0.04:
         phone = dice.pick((phone[:-1], "12345678901", "同微信", phone + "0"), "how bad", number)
     elif dice.roll("written phone", number) < 0.15:
         phone = dice.pick(
             (f"{phone[:3]} {phone[3:7]} {phone[7:]}", f"+86{phone}", f"{phone[:3]}-{phone[3:]}"), "written", number
         )
     serial = community.platform.number("form")
-    return community.leads.put(Lead(serial, person.name, phone, person.channel, who, community.platform.now()))
+    return community.leads.put(
+        Lead(serial, person.name, phone, person.channel, who, community.platform.now(), person.address)
+    )
 
 
 async def _fill_form(community: Community, person: Person) -> None:
@@ -119,6 +160,7 @@ async def push_lead(community: Community, lead: Lead) -> None:
         "x_field_external": lead.who,
         "created_at": utc_text(lead.at),
         "updated_at": utc_text(lead.at),
+        "info_remote_ip": lead.address,
     }
     await community.outside.post_hook(
         f"/hooks/forms/{form}", {"form": form, "form_name": "进群领券登记", "entry": entry}
@@ -134,18 +176,21 @@ async def scan(community: Community, about: dict[str, Any]) -> None:
 
 
 async def unfriend(community: Community, about: dict[str, Any]) -> None:
-    """Delete the helper account."""
-    person = community.people[str(about["person"])]
-    if community.platform.is_friend(community.spec.helper, person.who):
-        clients.end_friendship(community.platform, community.spec.helper, person.who)
+    """Delete the helper account, whoever that is by now."""
+    person, platform = community.people[str(about["person"])], community.platform
+    for follow in platform.follows.where("who", person.who):
+        if not follow.ended_at and (member := platform.staff.get(follow.userid)) and member.role == "helper":
+            clients.end_friendship(platform, follow.userid, person.who)
 
 
 async def leave(community: Community, about: dict[str, Any]) -> None:
-    """Leave a group; one in four then deletes the helper account too."""
-    person = community.people[str(about["person"])]
-    if f"{about['chat']}/{person.who}" not in community.platform.seats:
-        return
-    clients.leave(community.platform, about["chat"], person.who)
-    community.people.put(replace(person, check_in="", check_in_until=0, invitations=max(person.invitations, 1)))
-    if community.dice.roll("unfriend", person.number, about["chat"]) < UNFRIENDS:
-        community.plan(community.platform.now() + 90, "unfriend", person=person.number)
+    """Leave a group, all without ``chat``; one in four then deletes the helper account too, rings always do."""
+    person, platform = community.people[str(about["person"])], community.platform
+    chats = community.chats_of(person)
+    going = [chat for chat in chats if about.get("chat", chat) == chat]
+    for chat_id in going:
+        clients.leave(platform, chat_id, person.who)
+    if going:
+        community.people.put(replace(person, check_in="", check_in_until=0, invitations=max(person.invitations, 1)))
+    if person.ring or (going and community.dice.roll("unfriend", person.number, going[0]) < UNFRIENDS):
+        community.plan(platform.now() + 90, "unfriend", person=person.number)

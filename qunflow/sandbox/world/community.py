@@ -18,7 +18,7 @@ from qunflow.sandbox.shelf import Shelf
 from qunflow.sandbox.world.records import Happening, Lead, Person, Post, Saying
 from qunflow.sandbox.world.rules import is_awake
 from qunflow.sandbox.world.spec import CommunitySpec, GroupSpec
-from qunflow.sandbox.world.traits import Traits, traits_of
+from qunflow.sandbox.world.traits import RING, Traits, traits_of
 
 DAY_S = 86_400
 
@@ -75,7 +75,8 @@ class Community:
     def traits(self, person: Person) -> Traits:
         """A person's lasting traits."""
         if person.number not in self._traits:
-            self._traits[person.number] = traits_of(self.dice, person.number, person.keen, pulled=person.pulled)
+            found = traits_of(self.dice, person.number, person.keen, pulled=person.pulled)
+            self._traits[person.number] = RING if person.ring else found
         return self._traits[person.number]
 
     def chats_of(self, person: Person) -> list[str]:

@@ -15,7 +15,7 @@ from qunflow.sandbox.areas import transfer
 from qunflow.sandbox.callbacks import Callbacks
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.records import Counter
-from qunflow.sandbox.world import arrivals, nights, readers, staff
+from qunflow.sandbox.world import arrivals, nights, owners, readers, staff
 from qunflow.sandbox.world.community import Community
 from qunflow.sandbox.world.records import Happening
 
@@ -34,6 +34,7 @@ STEPS: Mapping[str, Step] = {
     "confirm": staff.confirm,
     "open_card": staff.open_card,
     "count_replies": staff.count_replies,
+    "own_send": owners.own_send,
 }
 LATE_ARRIVALS_S = 3_600
 LAST_SECONDS = 10

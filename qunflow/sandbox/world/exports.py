@@ -1,7 +1,5 @@
 """
 What outsiders get: the world as anybody could describe it, and the earlier tool's exports with their dirt.
-
-The truth is here too: for tests, never for flows.
 """
 
 from __future__ import annotations
@@ -48,37 +46,6 @@ def outline(community: Community) -> dict[str, Any]:
                 "channel": "x_field_1",
             },
         },
-    }
-
-
-def truth(community: Community) -> dict[str, Any]:
-    """What really is: moods, contacts, groups, and everything the people did."""
-    platform = community.platform
-    return {
-        "now": instant(platform.now()),
-        "people": [
-            {
-                "external_userid": person.who,
-                "channel": person.channel,
-                "pulled": person.pulled,
-                "arrived_at": instant(person.arrived_at),
-                "warmth": round(person.warmth, 4),
-                "friend": platform.is_friend(community.spec.helper, person.who),
-                "groups": community.chats_of(person),
-                "orders": person.orders,
-            }
-            for person in community.people
-        ],
-        "groups": [
-            {
-                "chat_id": c.chat_id,
-                "members": len(platform.customers_in(c.chat_id)),
-                "posts": community.posts.count("chat", c.chat_id),
-            }
-            for c in platform.chats
-        ],
-        "events": [_event(event) for event in platform.storage.events(0, platform.now() + 1)],
-        "unreached": community.outside.failures,
     }
 
 
@@ -129,11 +96,6 @@ def _event_rows(community: Community, events: list[Event]) -> Iterator[tuple[str
             yield row
         if community.dice.roll("export nobody", place) < REPEATED_ROWS / 20:
             yield ("", *row[1:])
-
-
-def _event(event: Event) -> dict[str, Any]:
-    at, kind, who, chat, amount = event
-    return {"at": instant(at), "kind": kind, "external_userid": who, "chat_id": chat, "amount_fen": amount}
 
 
 def _table(columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> str:

@@ -6,19 +6,22 @@ from dataclasses import replace
 
 from qunflow.sandbox import clients
 from qunflow.sandbox.areas.statistics import day_start
+from qunflow.sandbox.options import Options
 from qunflow.sandbox.outside import Outside
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.records import Counter, Staff
 from qunflow.sandbox.world.community import DAY_S, Community
+from qunflow.sandbox.world.owners import plan_own_sends
 from qunflow.sandbox.world.past import live_past
 from qunflow.sandbox.world.readers import Readers
-from qunflow.sandbox.world.spec import CommunitySpec, read_spec
+from qunflow.sandbox.world.rings import plan_rings
+from qunflow.sandbox.world.spec import CommunitySpec
 
 
 def found_community(platform: Platform, outside: Outside) -> Community:
     """The community of a platform, founded on the first start; it becomes the platform's public."""
     options = platform.options
-    spec = read_spec(options.spec) if options.spec else CommunitySpec()
+    spec = _read(options)
     if not options.populated:
         spec = replace(spec, people=0, past_days=0, arrivals_per_day=0.0)
     community = Community(platform, outside, spec)
@@ -27,6 +30,15 @@ def found_community(platform: Platform, outside: Outside) -> Community:
         platform.counters.put(Counter("founded", 1))
     platform.public = Readers(community)
     return community
+
+
+def _read(options: Options) -> CommunitySpec:
+    if options.spec is None:
+        return CommunitySpec()
+    # Reading YAML costs a tenth of a second that a sandbox without a file need not wait.
+    from qunflow.sandbox.world.spec_file import read_spec
+
+    return read_spec(options.spec)
 
 
 def _found(community: Community) -> None:
@@ -41,4 +53,6 @@ def _found(community: Community) -> None:
     platform.counters.put(Counter("past_from", start))
     platform.counters.put(Counter("past_until", platform.now()))
     platform.pushes.clear()
+    plan_own_sends(community)
+    plan_rings(community)
     community.plan(day_start(platform.now()) + DAY_S * (platform.now() > day_start(platform.now())), "dawn")

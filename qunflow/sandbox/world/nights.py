@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from qunflow.sandbox.areas.statistics import day_start
-from qunflow.sandbox.world import arrivals, readers, rules
+from qunflow.sandbox.world import arrivals, effects, readers, rules
 from qunflow.sandbox.world.community import DAY_S, Community
 from qunflow.sandbox.world.records import Person
 from qunflow.sandbox.world.rules import DayHeard
@@ -50,7 +50,8 @@ def heard_on(community: Community, chat_id: str, start: int) -> DayHeard:
     posts = [post for post in community.posts.where("chat", chat_id) if start <= post.at < start + DAY_S]
     if not posts:
         return _SILENCE
-    return DayHeard(len(posts), sum(post.appeal for post in posts) / len(posts))
+    appeal = sum(post.appeal for post in posts) / len(posts)
+    return DayHeard(len(posts), appeal, effects.leaving_factor(community, posts))
 
 
 def chatter(community: Community, person: Person, chat_id: str, heard: DayHeard, start: int) -> list[int]:
@@ -60,8 +61,10 @@ def chatter(community: Community, person: Person, chat_id: str, heard: DayHeard,
     if dice.roll("chat", start, chat_id, person.number) >= chance:
         return []
     seat = community.platform.seats.get(f"{chat_id}/{person.who}")
-    count = 1 + int(dice.roll("chat count", start, person.number) * 2.4)
-    times = [start + int((8 + 14 * dice.roll("chat at", start, person.number, nth)) * 3_600) for nth in range(count)]
+    count = rules.messages_of_day(community.traits(person), dice.roll("chat count", start, chat_id, person.number))
+    times = [
+        start + int((8 + 14 * dice.roll("chat at", start, chat_id, person.number, nth)) * 3_600) for nth in range(count)
+    ]
     return sorted(at for at in times if seat is not None and at > seat.join_time)
 
 
@@ -71,7 +74,7 @@ def plan_leaves(community: Community, start: int) -> None:
     for person in community.people:
         for seat in community.platform.seats.where("who", person.who):
             days_in = max((start - seat.join_time) // DAY_S, 0)
-            chance = rules.leaving_chance(
+            chance = person.leaving * rules.leaving_chance(
                 community.traits(person), person.warmth, heard[seat.chat_id], days_in=days_in, pulled=person.pulled
             )
             if community.dice.roll("leave", start, seat.chat_id, person.number) < chance:

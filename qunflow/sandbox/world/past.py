@@ -8,7 +8,9 @@ groups one useful message and a members' day on Wednesdays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from qunflow.sandbox import clients
 from qunflow.sandbox.areas.statistics import day_start
@@ -22,6 +24,9 @@ OPENING_SHARE = 0.3
 OPENING_DAYS = 4
 OLD_JOIN_CHANCE = 0.60
 FRIDAY, WEDNESDAY = 4, 2
+PROMOTED_AT_S = 10 * 3_600
+# A second of a day and what happens then.
+Turn = tuple[int, Callable[[], None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +56,12 @@ def live_past(community: Community, start: int) -> None:
     for nth in range(community.spec.past_days):
         midnight = start + nth * DAY_S
         platform.set_now(midnight)
-        leaving = _leavers(community, midnight)
-        _newcomers(community, midnight, newcomers[nth])
-        events = _lively_day(community, midnight)
-        for person, chat_id in leaving:
-            _leave(community, person, chat_id, midnight)
-        platform.storage.note_events(events)
+        turns = [*_promotions(community), *_departures(community, midnight)]
+        turns += _arrivals(community, midnight, newcomers[nth])
+        for second, happens in sorted(turns, key=lambda turn: turn[0]):
+            platform.set_now(midnight + second)
+            happens()
+        platform.storage.note_events(_lively_day(community, midnight))
         platform.pushes.clear()
     platform.set_now(start + community.spec.past_days * DAY_S)
 
@@ -72,20 +77,22 @@ def _newcomers_by_day(community: Community) -> list[int]:
     return counts
 
 
-def _newcomers(community: Community, midnight: int, count: int) -> None:
-    platform, dice = community.platform, community.dice
-    seconds = sorted(int((8 + 13 * dice.roll("past hour", midnight, nth)) * 3_600) for nth in range(count))
-    for second in seconds:
-        platform.set_now(midnight + second)
-        person = arrivals.new_person(community)
-        if person.has_form:
-            _fill_form(community, person)
-        if not person.pulled and arrivals.stays_after_form(community, person):
-            clients.add_friend(platform, community.spec.helper, person.who, person.channel, greet=False)
-        # The earlier tool had asked everybody once: who did not come then is hard to win later.
-        person = community.people.put(replace(person, invitations=1))
-        if person.pulled or _found_the_group(community, person):
-            _enter(community, person)
+def _arrivals(community: Community, midnight: int, count: int) -> list[Turn]:
+    """When somebody new comes on a day."""
+    seconds = [int((8 + 13 * community.dice.roll("past hour", midnight, nth)) * 3_600) for nth in range(count)]
+    return [(second, partial(_newcomer, community)) for second in seconds]
+
+
+def _newcomer(community: Community) -> None:
+    person = arrivals.new_person(community)
+    if person.has_form:
+        _fill_form(community, person)
+    if not person.pulled and arrivals.stays_after_form(community, person):
+        clients.add_friend(community.platform, community.spec.helper, person.who, person.channel, greet=False)
+    # The earlier tool had asked everybody once: who did not come then is hard to win later.
+    person = community.people.put(replace(person, invitations=1))
+    if person.pulled or _found_the_group(community, person):
+        _enter(community, person)
 
 
 def _fill_form(community: Community, person: Person) -> None:
@@ -160,46 +167,44 @@ def _shopping(community: Community, person: Person, chat_id: str, routine: Routi
     at = midnight + 12 * 3_600 + dice.waiting(3_600, "past click at", midnight, person.number)
     done: Done = [(at, "click", 0)]
     buys = rules.buying_chance(traits, person.warmth, routine.warm_up, routine.offer_price_fen)
-    if dice.roll("past buy", midnight, chat_id, person.number) < buys:
+    if dice.roll("past buy", midnight, chat_id, person.number) < buys * person.buying:
         done.append(
             (at + 60 + dice.waiting(300, "past pay", midnight, person.number), "order", routine.offer_price_fen)
         )
     return done
 
 
-def _leavers(community: Community, midnight: int) -> list[tuple[Person, str]]:
-    """Who leaves today; regular buyers are asked into the members' group at the same time."""
-    found = []
+def _departures(community: Community, midnight: int) -> list[Turn]:
+    """Who leaves today, and when."""
+    heard = routine_of("benefit_group", 0).heard
+    found: list[Turn] = []
     for person in community.people:
         for seat in community.platform.seats.where("who", person.who):
             days_in = max((midnight - seat.join_time) // DAY_S, 0)
-            heard = routine_of("benefit_group", 0).heard
-            chance = rules.leaving_chance(
+            chance = person.leaving * rules.leaving_chance(
                 community.traits(person), person.warmth, heard, days_in=days_in, pulled=person.pulled
             )
             if community.dice.roll("leave", midnight, seat.chat_id, person.number) < chance:
-                found.append((person, seat.chat_id))
-        if person.orders:
-            _promote(community, person, midnight)
+                second = int((9 + 13 * community.dice.roll("leave at", midnight, person.number)) * 3_600)
+                found.append((second, partial(_leave, community, person, seat.chat_id)))
     return found
 
 
-def _promote(community: Community, person: Person, midnight: int) -> None:
+def _promotions(community: Community) -> list[Turn]:
+    """Regular buyers are asked into the members' group in the morning."""
+    return [(PROMOTED_AT_S, partial(_promote, community, person)) for person in community.people if person.orders]
+
+
+def _promote(community: Community, person: Person) -> None:
     """An order opens the members' group; half of the buyers come."""
     member_groups = [c for c in community.platform.chats if (g := community.group_spec(c.chat_id)) and g.share == 0]
     invited = community.dice.roll("promoted", person.number, person.orders) < 0.5
     for chat in member_groups[:1]:
         if invited and f"{chat.chat_id}/{person.who}" not in community.platform.seats and community.chats_of(person):
-            community.platform.set_now(midnight + 10 * 3_600)
             clients.enter(community.platform, chat.chat_id, person.who, clients.INVITED, invitor=chat.owner)
 
 
-def _leave(community: Community, person: Person, chat_id: str, midnight: int) -> None:
-    seat = community.platform.seats.get(f"{chat_id}/{person.who}")
-    if seat is None:
-        return
-    hour = 9 + 13 * community.dice.roll("leave at", midnight, person.number)
-    community.platform.set_now(max(midnight + int(hour * 3_600), seat.join_time + 60, community.platform.now()))
+def _leave(community: Community, person: Person, chat_id: str) -> None:
     clients.leave(community.platform, chat_id, person.who)
     friends = community.platform.is_friend(community.spec.helper, person.who)
     if friends and community.dice.roll("unfriend", person.number, chat_id) < arrivals.UNFRIENDS:

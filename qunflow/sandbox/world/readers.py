@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from qunflow.sandbox.areas.statistics import day_start
-from qunflow.sandbox.world import rules
+from qunflow.sandbox.world import effects, rules
 from qunflow.sandbox.world.community import DAY_S, Community, awake_from, utc_text
 from qunflow.sandbox.world.content import Features, features_of, gist
 from qunflow.sandbox.world.records import Person, Post
@@ -31,7 +31,9 @@ class Readers(StaffHabits):
         community = self.community
         post = _posted(community, chat_id, text, attachments)
         now, dice = community.platform.now(), community.dice
-        for seat in community.platform.customers_in(chat_id):
+        seats = community.platform.customers_in(chat_id)
+        effects.treat(community, text, (seat.userid for seat in seats))
+        for seat in seats:
             person = community.person_of(seat.userid)
             if person is None:
                 continue
@@ -45,6 +47,7 @@ class Readers(StaffHabits):
         community = self.community
         person = community.person_of(external_userid)
         now, said = community.platform.now(), gist(text)
+        effects.treat(community, text, [external_userid])
         if person is not None and community.dice.roll("private", person.number, now, said) < PRIVATE_READ:
             delay = 20 + community.dice.waiting(PRIVATE_DELAY_S, "private delay", person.number, now, said)
             at = awake_from(now + delay)
@@ -132,7 +135,7 @@ def _posted(community: Community, chat_id: str, text: str, attachments: list[dic
     now, start = community.platform.now(), day_start(community.platform.now())
     earlier = community.posts.where("chat", chat_id)
     repeated = any(post.text == text and post.at > now - REPEATED_S for post in earlier)
-    appeal = features_of(text, attachments).appeal * (0.35 if repeated else 1.0)
+    appeal = effects.appeal_of(community, text, attachments) * (0.35 if repeated else 1.0)
     nth = 1 + sum(post.at >= start for post in earlier)
     number = community.platform.number("post")
     return community.posts.put(Post(number, chat_id, now, text, attachments, appeal, nth))
@@ -150,16 +153,16 @@ def _answer(community: Community, person: Person, post: Post) -> None:
 
 async def _consider(community: Community, person: Person, post: Post, features: Features) -> None:
     """An offer with a link: tap or not, then buy or not."""
-    traits, dice, now = community.traits(person), community.dice, community.platform.now()
+    dice, now = community.dice, community.platform.now()
     warm_up = _warm_up(community, person, features)
-    if dice.roll("click", *_named(post), person.number) >= rules.click_chance(traits, post.appeal, warm_up):
+    if dice.roll("click", *_named(post), person.number) >= effects.click_chance(community, person, post, warm_up):
         return
     seen = await community.outside.open_link(features.offers[0], person.who)
     if not 300 <= seen.status < 400:
         return
     community.platform.storage.note_events([(now, "click", person.who, post.chat_id, 0)])
-    price = features.price_fen or traits.budget_fen
-    if dice.roll("buy", *_named(post), person.number) < rules.buying_chance(traits, person.warmth, warm_up, price):
+    price = features.price_fen or community.traits(person).budget_fen
+    if dice.roll("buy", *_named(post), person.number) < effects.buying_chance(community, person, post, warm_up, price):
         pieces = 2 if dice.roll("pieces", *_named(post), person.number) < 0.2 else 1
         later = now + 90 + dice.waiting(300, "pay delay", *_named(post), person.number)
         code = features.offers[0].rsplit("/", 1)[-1]

@@ -12,7 +12,9 @@ class Person:
     A person of the simulated community and their present state.
 
     ``channel`` is empty for those pulled in; ``invitations`` counts private messages with a group code that were read;
-    ``warm_up`` is [read at, post number, answered 0/1] of the last question read.
+    ``warm_up`` is [read at, post number, answered 0/1] of the last question read. ``buying`` and ``leaving`` are the
+    channel's factors on those chances; ``junk`` is nobody behind a form entry; ``ring`` the fraud ring, if any, which
+    somebody of it, ``invited_by``, brought the person into.
     """
 
     number: int
@@ -31,6 +33,12 @@ class Person:
     check_in: str = ""
     check_in_until: int = 0
     warm_up: list[int] = field(default_factory=list)
+    buying: float = 1.0
+    leaving: float = 1.0
+    junk: bool = False
+    ring: str = ""
+    invited_by: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """A row of the form's own list, dirt included."""
+    """A row of the form's own list, dirt included; ``address`` is the IP address it was sent from."""
 
     serial: int
     name: str
@@ -67,6 +75,7 @@ class Lead:
     channel: str
     who: str
     at: int
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,24 @@ from qunflow.sandbox.world.traits import Traits
 
 START_WARMTH = 0.55
 WARM_UP_S = 72 * 3_600
+TALK = 1.2
+TALKATIVE, TALKATIVE_POWER, MOST_A_DAY = 14.0, 1.1, 80
+REPLY = 0.8
+EVERY_DAY = 0.0006
+SECOND_THOUGHTS, SECOND_THOUGHTS_PULLED = 0.044, 0.12
 
 
 @dataclass(frozen=True, slots=True)
 class DayHeard:
-    """What a group heard from its staff on one day: how many messages and how appealing on average."""
+    """
+    What a group heard from its staff on one day: how many messages and how appealing on average.
+
+    ``leaving`` is the factor that their content puts on the chance to leave on the day after.
+    """
 
     messages: int
     appeal: float
+    leaving: float = 1.0
 
 
 def reading_chance(traits: Traits, warmth: float, message_of_day: int) -> float:
@@ -32,7 +42,7 @@ def reading_chance(traits: Traits, warmth: float, message_of_day: int) -> float:
 
 def reply_chance(traits: Traits, warmth: float, appeal: float) -> float:
     """Chance that a reader answers a message that asks for it."""
-    return 0.45 * traits.sociable * warmth * appeal
+    return REPLY * traits.sociable * warmth * appeal
 
 
 def click_chance(traits: Traits, appeal: float, warm_up: float) -> float:
@@ -65,7 +75,12 @@ def check_in_chance(traits: Traits, warmth: float) -> float:
 def chatting_chance(traits: Traits, warmth: float, heard: DayHeard) -> float:
     """Chance to say something unasked on a day; silence of the staff makes silence."""
     alive = 1.0 if heard.messages else 0.35
-    return 0.36 * traits.sociable * warmth * math.sqrt(warmth) * alive
+    return min(TALK * traits.sociable * warmth * math.sqrt(warmth) * alive, 0.95)
+
+
+def messages_of_day(traits: Traits, roll: float) -> int:
+    """How much somebody says on a day of talking, from a number in [0, 1); the talkative say more each time too."""
+    return min(1 + int(-TALKATIVE * math.pow(traits.sociable, TALKATIVE_POWER) * math.log(1 - roll)), MOST_A_DAY)
 
 
 def warmth_after(traits: Traits, warmth: float, heard: DayHeard) -> float:
@@ -82,8 +97,8 @@ def leaving_chance(traits: Traits, warmth: float, heard: DayHeard, *, days_in: i
     """Chance to leave the group today: the cold, the annoyed, the newly pulled in."""
     cold = 0.14 * max(0.5 - warmth, 0.0) ** 2
     annoyed = 0.005 * max(heard.messages - traits.tolerance, 0.0)
-    second_thoughts = (0.08 if pulled else 0.03) / (1 + days_in)
-    return 0.001 + cold + annoyed + second_thoughts
+    second_thoughts = (SECOND_THOUGHTS_PULLED if pulled else SECOND_THOUGHTS) / (1 + days_in)
+    return min((EVERY_DAY + cold + annoyed + second_thoughts) * heard.leaving, 1.0)
 
 
 def joining_chance(traits: Traits, appeal: float, time: int) -> float:

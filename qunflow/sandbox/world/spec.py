@@ -1,50 +1,79 @@
 """
 Who and what the simulated community is at the start; every number can be changed by a ``--spec`` YAML file.
 
-Keys of the file are the attribute names here; lists replace the defaults as a whole.
+Keys of the file are the attribute names here; lists replace the defaults as a whole. `planting` has what is hidden.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
-from qunflow.errors import ConfigurationError
+from pydantic import Field
+
+from qunflow.sandbox.world.planting import (
+    STRICT,
+    CampaignSpec,
+    ContentSpec,
+    Factor,
+    Key,
+    OutageSpec,
+    RingSpec,
+    Share,
+)
+
+Count = Annotated[int, Field(ge=0, le=200_000)]
+Name = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class StaffSpec:
-    """A member of the corp; ``role`` is helper, owner, admin or support; ``habit`` prompt, late or never."""
+    """
+    A member of the corp.
 
-    userid: str
-    name: str
-    role: str
-    habit: str = "prompt"
+    ``habit`` is how to-dos are handled; ``own_sends`` is how many mass messages a week an owner sends to each of the
+    own groups by hand, beside the product.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    userid: Name
+    name: Name
+    role: Literal["helper", "owner", "admin", "support"]
+    habit: Literal["prompt", "late", "never"] = "prompt"
+    own_sends: Annotated[int, Field(ge=0, le=70)] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class GroupSpec:
     """A customer group; ``share`` of the newcomers who go there, 0 for groups entered by buying."""
 
-    key: str
-    name: str
-    kind: str
-    owner: str
-    admin: str
-    share: float
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    key: Key
+    name: Name
+    kind: Literal["benefit_group", "member_group", "circulation_group"]
+    owner: Name
+    admin: Name
+    share: Share
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """Where people come from; ``keen`` lifts or lowers their interest (1 is average)."""
+    """
+    Where people come from, and how good they are.
 
-    key: str
-    name: str
-    cost_fen: int
-    weight: float
-    keen: float = 1.0
+    ``keen`` lifts or lowers their interest (1 is average); ``buying`` and ``leaving`` are factors on their chances to
+    pay and to leave; ``junk`` is the share who only fill the form in, with a phone that is none.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    key: Key
+    name: Name
+    cost_fen: Annotated[int, Field(ge=0)]
+    weight: Annotated[float, Field(ge=0)]
+    keen: Factor = 1.0
+    buying: Factor = 1.0
+    leaving: Factor = 1.0
+    junk: Share = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +85,15 @@ class CommunitySpec:
     ``pulled_share`` of them are pulled in by members, the others come through a channel and the helper account.
     """
 
-    brand: str = "小满生活"
-    people: int = 600
-    past_days: int = 60
-    arrivals_per_day: float = 9.0
-    pulled_share: float = 0.18
-    form: str = "Oet50U"
-    helper: str = "helper_xm"
-    staff: tuple[StaffSpec, ...] = (
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
+    brand: Name = "小满生活"
+    people: Count = 600
+    past_days: Annotated[int, Field(ge=0, le=1_000)] = 60
+    arrivals_per_day: Annotated[float, Field(ge=0, le=10_000)] = 9.0
+    pulled_share: Share = 0.18
+    form: Name = "Oet50U"
+    helper: Name = "helper_xm"
+    staff: Annotated[tuple[StaffSpec, ...], Field(min_length=1)] = (
         StaffSpec("helper_xm", "小满", "helper"),
         StaffSpec("owner_zhou", "周启明", "owner"),
         StaffSpec("owner_he", "何秀兰", "owner", "late"),
@@ -83,39 +113,7 @@ class CommunitySpec:
         ChannelSpec("article-c", "公众号文章", 50_000, 2, 1.0),
         ChannelSpec("fission-d", "老客带新", 20_000, 1, 0.7),
     )
-
-
-_LISTS: dict[str, Callable[..., Any]] = {"staff": StaffSpec, "groups": GroupSpec, "channels": ChannelSpec}
-
-
-def read_spec(path: Path) -> CommunitySpec:
-    """
-    The defaults with a file's changes.
-
-    Raises:
-        ConfigurationError: for a missing file, YAML that cannot be read, or an unknown key.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        given = YAML(typ="safe").load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, YAMLError) as error:
-        raise ConfigurationError(
-            f"{path} cannot be read: {error}", "give --spec a YAML file, or leave it out"
-        ) from error
-    known = {field.name for field in fields(CommunitySpec)}
-    if not isinstance(given, dict) or set(given) - known:
-        raise ConfigurationError(f"{path} has unknown keys", f"known keys: {', '.join(sorted(known))}")
-    return replace(CommunitySpec(), **{name: _value(path, name, value) for name, value in given.items()})
-
-
-def _value(path: Path, name: str, value: Any) -> Any:
-    if name not in _LISTS:
-        return value
-    try:
-        return tuple(_LISTS[name](**item) for item in value)
-    except TypeError as error:
-        raise ConfigurationError(
-            f"{path}: {name} cannot be read: {error}", "look at the defaults in world/spec.py"
-        ) from error
+    content: tuple[ContentSpec, ...] = ()
+    campaigns: tuple[CampaignSpec, ...] = ()
+    rings: tuple[RingSpec, ...] = ()
+    outages: tuple[OutageSpec, ...] = ()

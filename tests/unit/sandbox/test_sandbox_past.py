@@ -18,7 +18,7 @@ from qunflow.sandbox.storage import Storage
 from qunflow.sandbox.world import exports
 from qunflow.sandbox.world.community import Community
 from qunflow.sandbox.world.founding import found_community
-from qunflow.sandbox.world.spec import read_spec
+from qunflow.sandbox.world.spec_file import read_spec
 
 
 def founded(seed: int, spec: Path | None = None) -> Community:
