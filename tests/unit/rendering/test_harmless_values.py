@@ -1,64 +1,108 @@
-"""Values written by strangers are made harmless before they meet a template."""
+"""Values written by strangers are made harmless before they meet a template; the table is in tests/spec."""
 
 from __future__ import annotations
+
+import math
+from collections import UserDict
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qunflow.errors import ConfigurationError
-from qunflow.rendering.values import LONGEST_TEXT, MOST_ITEMS, harmless, harmless_text
+from qunflow.rendering.values import LONGEST_NAME, LONGEST_TEXT, MOST_CHARACTERS, MOST_ITEMS, harmless, harmless_text
 
-HOSTILE = [
-    ("@all 快来", "\uff20all 快来"),
-    ("@所有人", "\uff20所有人"),
-    ("@ ALL", "\uff20 ALL"),
-    ("@a\u200bll", "\uff20all"),
-    ("@\u2060所有人", "\uff20所有人"),
-    ("<@zhangsan>", "\uff1c@zhangsan>"),
-    ("< @zhangsan>", "\uff1c @zhangsan>"),
-    ("[点我](http://evil.example)", "[点我\uff3d(http://evil.example)"),
-    ("一\n\n【官方】二", "一 【官方】二"),
-    ("abc\u202egnp.exe", "abcgnp.exe"),
-    ("\x1b[31mred\x00", "[31mred"),
+# What a hostile name is made of, so that chance finds the combinations.
+PIECES = [
+    "@",
+    "<",
+    "]",
+    "(",
+    "[",
+    "all",
+    "所有人",
+    " ",
+    "\n",
+    "\u200d",
+    "\u200b",
+    "👨",
+    "\ufe0f",
+    "\u0301",
+    "a.b",
+    "\ud800",
+    "x" * 700,
 ]
 
 
-@pytest.mark.parametrize(("hostile", "result"), HOSTILE)
-def test_a_nickname_mentions_nobody_and_hides_nothing(hostile: str, result: str) -> None:
-    """An injected mention, link, line break or invisible character loses its power."""
-    assert harmless_text(hostile) == result
-
-
-@pytest.mark.parametrize("text", ["小满", "a@b.example", "29.9 元", "👨‍👩‍👧 一家", "https://q.example.com/s/a?b=1"])
-def test_ordinary_text_stays_as_it_is(text: str) -> None:
-    """Addresses, emoji, links and Chinese are not touched."""
-    assert harmless_text(text) == text
-
-
-@given(st.text())
+@given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)))
 def test_no_text_can_mention_everybody(text: str) -> None:
-    """Whatever is typed, the result is one line, not too long, and free of mentions."""
+    """Whatever is typed, the result is one line, not too long, can be sent, and is free of mentions."""
     result = harmless_text(text + "@all <@x> \u200b@\u200ball")
     assert "@all" not in result and "<@" not in result
-    assert "\n" not in result and len(result) <= LONGEST_TEXT
+    assert len(result.splitlines()) <= 1 and len(result) <= LONGEST_TEXT
+    assert result.encode() and result == result.strip()
     assert harmless_text(result) == result
 
 
+@given(st.text(max_size=60))
+def test_a_name_is_never_longer_than_a_name(text: str) -> None:
+    """No nickname fills a message, and none is a link."""
+    result = harmless(text, "nickname")
+    assert len(result) <= LONGEST_NAME and "://" not in result
+
+
 def test_nested_values_are_made_harmless_too() -> None:
-    """Lists and mappings are copied with every text in them changed."""
-    given_value = {"rules": ["@all", {"deep": "<@x>"}], "n": 3, "yes": True, "none": None, "share": 0.5}
+    """Lists and mappings are copied with every text in them changed, keys too."""
+    given_value = {"rules": ["@all", {"deep": "<@x>"}], "n": 3, "yes": True, "none": None, "share": 0.5, "@all": 1}
     assert harmless(given_value) == {
-        "rules": ["\uff20all", {"deep": "\uff1c@x>"}],
+        "rules": ["＠all", {"deep": "＜＠x>"}],
         "n": 3,
         "yes": True,
         "none": None,
         "share": 0.5,
+        "＠all": 1,
     }
+    assert harmless(MappingProxyType({"a": (1, 2)})) == {"a": [1, 2]}
 
 
-@pytest.mark.parametrize("value", [object(), b"bytes", {1, 2}, [1] * (MOST_ITEMS + 1), lambda: None])
+@pytest.mark.parametrize("value", [object(), b"bytes", {1, 2}, lambda: None, iter([1]), type("Text", (str,), {})("x")])
 def test_what_is_not_plain_is_refused_by_its_type(value: object) -> None:
     """Only text, numbers, yes/no, nothing, lists and mappings pass."""
-    with pytest.raises(ConfigurationError, match="the variable 'x'"):
+    with pytest.raises(ConfigurationError, match=r"the variable 'x' is a \w+, which no template may see"):
         harmless(value, "x")
+
+
+def endless() -> list[Any]:
+    ring: list[Any] = []
+    ring.append(ring)
+    return ring
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ([1] * (MOST_ITEMS + 1), "has 201 items"),
+        ({str(number): 1 for number in range(MOST_ITEMS + 1)}, "has 201 items"),
+        (["x" * 2_000] * 11, f"holds more than {MOST_CHARACTERS} characters"),
+        ([[["x"] * 150] * 150], f"holds more than {MOST_CHARACTERS} characters"),
+        ([[[[[1]]]]], "is nested more than 4 deep"),
+        (endless(), "is nested more than 4 deep"),
+        ({1: "x"}, "has a key that is a int"),
+        (UserDict({b"x": 1}), "has a key that is a bytes"),
+        (math.nan, "is no number that people read"),
+        (-math.inf, "is no number that people read"),
+        (10**5_000, "is no number that people read"),
+    ],
+    ids=lambda one: one if type(one) is str else "",
+)
+def test_too_much_of_a_value_is_refused(value: object, why: str) -> None:
+    """No value can make a template dear: not by its length, its depth, nor its number of digits."""
+    with pytest.raises(ConfigurationError, match=why):
+        harmless(value, "x")
+
+
+def test_nobody_reads_minus_zero() -> None:
+    """The sign of a zero is not written out."""
+    assert str(harmless(-0.0)) == "0.0"

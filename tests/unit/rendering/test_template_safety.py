@@ -1,4 +1,4 @@
-"""Copy can speak and nothing else: what a template may do is an allow-list."""
+"""Copy can speak and nothing else: what a template may do is an allow-list; the attacks are in tests/spec."""
 
 from __future__ import annotations
 
@@ -9,64 +9,11 @@ import pytest
 from qunflow.errors import ConfigurationError
 from qunflow.rendering import Templates
 
-ATTACKS = [
-    "{{ ''.__class__ }}",
-    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
-    "{{ '{0.__class__}'.format(x) }}",
-    "{{ x|attr('format') }}",
-    "{{ x.format }}{{ x['__class__'] }}",
-    "{{ cycler.__init__.__globals__ }}",
-    "{{ self._TemplateReference__context }}",
-    "{{ lipsum.__globals__['os'].popen('id') }}",
-    "{{ range(1000000000) }}",
-    "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
-    "{% for a in many %}{% for b in many %}x{% endfor %}{% endfor %}",
-    "{% for a in many recursive %}{{ loop(many) }}{% endfor %}",
-    "{% for a in many|join %}x{% endfor %}",
-    "{{ 7 ** (10 ** 7) }}",
-    "{{ 'a' * 1000000000 }}",
-    "{{ '%999999999d' % 1 }}",
-    "{{ x ~ x }}",
-    "{{ 1 + 1 }}",
-    "{{ -1 }}",
-    "{{ x|center(1000000000) }}",
-    "{{ x|wordwrap }}",
-    "{{ many|map('upper') }}",
-    "{{ many|sort }}",
-    "{{ x is sameas(x) }}",
-    "{{ many[1:2] }}",
-    "{{ many[x] }}",
-    "{{ [1, 2, 3] }}",
-    "{{ {'a': 1} }}",
-    "{{ 99999999 }}",
-    "{% set y = x %}{{ y }}",
-    "{% macro m() %}x{% endmacro %}",
-    "{% call x() %}{% endcall %}",
-    "{% include 'other.j2' %}",
-    "{% import 'other.j2' as other %}",
-    "{% from 'other.j2' import y %}",
-    "{% extends 'other.j2' %}",
-    "{% block b %}x{% endblock %}",
-    "{% filter upper %}x{% endfilter %}",
-    "{% raw %}{% endraw %}{{ x() }}",
-    "{% autoescape true %}x{% endautoescape %}",
-    "{% with y = x %}{{ y }}{% endwith %}",
-    "{% if x %}" * 20 + "x" + "{% endif %}" * 20,
-]
-
 
 def templates(folder: Path, text: str) -> Templates:
     (folder / "a").mkdir(exist_ok=True)
     (folder / "a" / "b.j2").write_text(text, encoding="utf-8")
     return Templates([folder])
-
-
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_what_is_not_on_the_list_is_refused_before_it_runs(tmp_path: Path, attack: str) -> None:
-    """Each known way out of a template, or into all memory, is refused with its place."""
-    with pytest.raises(ConfigurationError) as caught:
-        templates(tmp_path, attack).render("a/b.j2", {"x": "text", "many": [1, 2]})
-    assert caught.value.place is not None and caught.value.place.file.endswith("b.j2")
 
 
 @pytest.mark.parametrize("name", ["items", "keys", "pop", "update", "__class__", "missing"])
@@ -146,7 +93,7 @@ def test_a_template_is_found_by_its_name_only(tmp_path: Path, name: str) -> None
 def test_a_result_of_absurd_length_is_refused(tmp_path: Path) -> None:
     """A loop over a long list cannot fill the outbox."""
     with pytest.raises(ConfigurationError, match="renders to"):
-        templates(tmp_path, "{% for a in many %}" + "x" * 99 + "{% endfor %}").render("a/b.j2", {"many": [1] * 999})
+        templates(tmp_path, "{% for a in many %}" + "x" * 101 + "{% endfor %}").render("a/b.j2", {"many": [1] * 199})
 
 
 def test_the_workspace_wins_over_what_comes_with_qunflow(tmp_path: Path) -> None:
