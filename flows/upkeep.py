@@ -1,5 +1,6 @@
 """
-Name-list upkeep (名单同步): read groups and members once more, and see what became of what was sent.
+Name-list upkeep (名单同步): read groups and members once more, see what became of what was sent, and look ahead
+whether the quota lasts.
 
 Writes state and history only; nothing goes out but reminders that are due.
 """
@@ -13,6 +14,7 @@ from prefect import flow
 from qunflow.settings.params import StageParams
 from tasks.acquisition import keep_roster
 from tasks.delivery import settle
+from tasks.plan_ahead import look_ahead
 from tasks.stage_run import stage_run
 
 
@@ -30,4 +32,5 @@ def upkeep(params: StageParams = StageParams()) -> dict[str, Any]:
             run.rows_in, run.rows_out = roster.seen, roster.changed
             if not run.dry_run:
                 settle(run)
+            run.notes |= look_ahead(run)
     return run.summary()

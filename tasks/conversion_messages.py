@@ -99,7 +99,7 @@ def _link(conn: Connection, run: StageRun, row: CampaignRow, offer: Offer, place
     base = f"{here.environment.web_url.rstrip('/')}/s/"
     if run.dry_run:
         return base + here.language.text("conversion.code_to_come")
-    slot_key = delivery.slot_name(occurrence)
+    slot_key = occurrence.name
     return base + short_link(
         conn,
         f"{run.community.key}/{slot_key}/{group_id}",

@@ -101,7 +101,7 @@ def _live_variables(run: StageRun, slot: delivery.GroupSlot) -> dict[str, Any]:
 
 def _link(conn: Connection, run: StageRun, slot: delivery.GroupSlot, destination: str) -> str:
     group, group_id, occurrence = slot
-    name = delivery.slot_name(occurrence)
+    name = occurrence.name
     # One task covers all groups of an owner only if its text is the same in all of them, link included.
     shared = occurrence.slot.way == "mass_task"
     mine = [one for one in run.community.groups_on(run.day) if one.owner == group.owner and one.sop == group.sop]

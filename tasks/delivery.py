@@ -49,11 +49,6 @@ def slots_of_stage(run: StageRun) -> list[GroupSlot]:
     ]
 
 
-def slot_name(occurrence: Occurrence) -> str:
-    """What a slot is called in the outbox: its campaign or playbook, and its key."""
-    return f"{occurrence.campaign.key if occurrence.campaign else occurrence.playbook}/{occurrence.slot.key}"
-
-
 def wording(run: StageRun, place: GroupSlot, live: Mapping[str, Any], template: str = "") -> str:
     """
     The finished text of a slot, or "" when something it needs is not known (缺一个就不发).
@@ -89,7 +84,7 @@ def message(run: StageRun, place: GroupSlot, text: str) -> Planned:
         stage=run.stage,
         campaign=occurrence.campaign.key if occurrence.campaign else "",
         # A staff notice has no group to tell it apart by.
-        slot_key=f"{slot_name(occurrence)}/{group.key}" if internal else slot_name(occurrence),
+        slot_key=f"{occurrence.name}/{group.key}" if internal else occurrence.name,
         day=run.day,
         way="staff_notice" if internal else cast("Way", slot.way),
         sender_userid=sender_of(group, slot),

@@ -28,6 +28,7 @@ COMMANDS = {
     "retention": "qunflow.cli.retention:retention",
     "deliver": "qunflow.cli.delivery:deliver",
     "outbox": "qunflow.cli.delivery:app",
+    "plan": "qunflow.cli.plan:plan",
     "report": "qunflow.cli.report:report",
     "web": "qunflow.cli.web:web",
     "db": "qunflow.cli.database:app",

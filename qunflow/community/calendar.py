@@ -27,6 +27,11 @@ class Occurrence:
     playbook: str
     campaign: Campaign | None = None
 
+    @property
+    def name(self) -> str:
+        """What the slot is called in the outbox: its campaign or playbook, and its key."""
+        return f"{self.campaign.key if self.campaign else self.playbook}/{self.slot.key}"
+
 
 def group_day(
     community: Community, group: Group, playbooks: Mapping[str, Playbook], day: date
