@@ -17,8 +17,8 @@ from pydantic import Field
 
 from qunflow.language import Catalogue
 from qunflow.settings.checked import checked
+from qunflow.settings.parts import Part, Text
 from qunflow.settings.paths import builtin_templates
-from qunflow.settings.workspace import Part, Text
 from qunflow.settings.yaml import read_yaml
 
 Severity = Literal["critical", "warning"]

@@ -15,9 +15,9 @@ from qunflow.community.playbook import WEEKDAYS, CatchUp, Days, Link, Playbook, 
 from qunflow.errors import ConfigurationError
 from qunflow.rendering.templates import Templates
 from qunflow.settings.checked import Mistake, SettingsError, checked, in_order
+from qunflow.settings.parts import ClockTime, Part, Slug, Text, Whole
 from qunflow.settings.paths import playbook_names
 from qunflow.settings.words import did_you_mean
-from qunflow.settings.workspace import ClockTime, Part, Slug, Text, Whole
 from qunflow.settings.yaml import Document, Keys, read_yaml
 
 _DAYS_HINT = (

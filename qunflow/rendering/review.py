@@ -2,7 +2,7 @@
 Everything a workspace would say, tried out before anybody sends it: the second half of ``qunflow check``.
 
 Renders every slot of every group's SOPs with its own settings and the example values of ``variables.yaml``, and lints
-the result.
+the result. Copy of the workspace itself is tried out in a process of its own.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from qunflow.errors import ConfigurationError, Place
 from qunflow.language import Catalogue
 from qunflow.rendering.lint import BannedWord, banned_words, lint
 from qunflow.rendering.templates import Templates
+from qunflow.rendering.trial import Trial
 from qunflow.settings.checked import Mistake, checked
-from qunflow.settings.workspace import Community, Group, Part, Slug, Text, Workspace
+from qunflow.settings.parts import Part, Slug, Text
+from qunflow.settings.workspace import Community, Group, Workspace
 from qunflow.settings.yaml import read_yaml
 
 _LINT_OF_WAY = {"internal": "staff_notice"}
@@ -94,24 +96,29 @@ def review(workspace: Workspace, templates: Templates, today: date, words: Catal
         ConfigurationError: a playbook that cannot be read.
     """
     known = known_variables(templates.paths)
-    trial = _Trial(workspace, templates, today, words, banned_words(templates.paths), known)
-    for community in workspace.communities:
-        playbooks = [templates.playbook(name) for name in playbooks_needed(community)]
-        shared = {campaign.sop for campaign in community.campaigns} | {community.weekly_activity.sop}
-        for group in community.groups:
-            for playbook in playbooks:
-                if playbook.name in shared | {group.sop}:
-                    yield from trial.of_playbook(community, group, playbook)
+    with Trial(templates) as trial:
+        whole = _Review(workspace, templates, trial, today, words, banned_words(templates.paths), known)
+        for community in workspace.communities:
+            yield from whole.of_community(community)
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class _Review:
     workspace: Workspace
     templates: Templates
+    trial: Trial
     today: date
     words: Catalogue
     banned: Sequence[BannedWord]
     known: Mapping[str, Variable]
+
+    def of_community(self, community: Community) -> Iterator[Tried]:
+        playbooks = [self.templates.playbook(name) for name in playbooks_needed(community)]
+        shared = {campaign.sop for campaign in community.campaigns} | {community.weekly_activity.sop}
+        for group in community.groups:
+            for playbook in playbooks:
+                if playbook.name in shared | {group.sop}:
+                    yield from self.of_playbook(community, group, playbook)
 
     def of_playbook(self, community: Community, group: Group, playbook: Playbook) -> Iterator[Tried]:
         campaign = next((campaign for campaign in community.campaigns if campaign.sop == playbook.name), None)
@@ -125,7 +132,7 @@ class _Trial:
     def _tried(self, slot: Slot, filled: Mapping[str, Any]) -> tuple[str, list[Mistake], list[str]]:
         example = {name: variable.example for name, variable in self.known.items()}
         try:
-            text = self.templates.render(slot.template, {**example, **filled})
+            text = self.trial.render(slot.template, {**example, **filled})
         except ConfigurationError as error:
             place = error.place or Place(slot.template, 1, 1)
             return "", [Mistake(place, error.problem, error.next_step)], []

@@ -60,6 +60,12 @@ class Templates:
         """
         return self._get(name).text(variables)
 
+    def plain(self, name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The values a template reads, as it will see them. Raises: ConfigurationError."""
+        found = self._get(name)
+        found.require_given(variables)
+        return found.plain(variables)
+
     def render_many(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Iterator[Rendered]:
         """
         The text of each row of variables in order, as ``render`` gives it; equal ones are made once.
