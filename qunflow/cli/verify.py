@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -14,8 +14,9 @@ from qunflow.cli.options import JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
     from qunflow.clock import Clock
+    from qunflow.connectors.wecom.client import WeCom
     from qunflow.connectors.wecom.shapes import Comparison
-    from qunflow.connectors.wecom.verification import Answers, Caller
+    from qunflow.connectors.wecom.verification import Answers, Witness
     from qunflow.language import Catalogue
     from qunflow.settings.environment import Environment
 
@@ -28,9 +29,11 @@ _NAME = "qunflow-verify"
 def wecom(
     *,
     workspace: WorkspaceOption = None,
-    write: Annotated[
-        bool, Parameter(negative="", help="另建一个标签组再删掉 (also make and delete a tag group)")
+    with_writes: Annotated[
+        bool,
+        Parameter(negative="", help="每类对象另建一个再删掉 (also make one of each and delete it)"),
     ] = False,
+    yes: Annotated[bool, Parameter(negative="", help="这家是测试公司 (yes, it is a test company)")] = False,
     as_json: JsonOption = False,
 ) -> int:
     """拿真实企业微信的回答和沙箱比:只比键和类型 (compare keys and types with the sandbox's). Exit code 1 if unlike."""
@@ -38,7 +41,9 @@ def wecom(
     from qunflow.settings.environment import load_environment, workspace_directory
 
     environment = load_environment(workspace_directory(workspace))
-    found = comparisons(environment, write=write)
+    if with_writes and not yes:
+        raise _unconfirmed(environment)
+    found = comparisons(environment, write=with_writes)
     words = catalogue(environment.lang)
     _print_json(found) if as_json else _print_table(found, words)
     return 0 if all(one.state == "alike" for one in found) else 1
@@ -48,58 +53,123 @@ def comparisons(environment: Environment, *, write: bool) -> list[Comparison]:
     """
     Ask a company and a throw-away sandbox the same calls.
 
+    Args:
+        write: whether objects are made for trial, and deleted again.
+
     Raises:
         ConfigurationError: a setting is missing, or the address is not one for this QUNFLOW_ENV.
         ChannelUnavailable: the company's platform cannot be reached.
+        ChannelRefused: an object made for trial is left behind; the error names it.
     """
     from qunflow.connectors.wecom.shapes import compared
+    from qunflow.connectors.wecom.trials import WRITE
+    from qunflow.connectors.wecom.verification import READ
 
     there = _answers_there(environment, write=write)
     here = _answers_here(write=write)
-    return [compared(path, answer, here[path]) for path, answer in there.items()]
+    return [compared(path, there.get(path), here.get(path)) for path in (*READ, *(WRITE if write else ()))]
+
+
+def _unconfirmed(environment: Environment) -> Exception:
+    from qunflow.errors import ConfigurationError
+
+    return ConfigurationError(
+        f"--with-writes makes and deletes test objects in the company {environment.require('wecom_corp_id')}",
+        "use a test company; when this is one, say so with --yes",
+    )
 
 
 def _answers_there(environment: Environment, *, write: bool) -> Answers:
     from qunflow.clock import SandboxClock, SystemClock
+    from qunflow.connectors.wecom.verification import Witness
 
     clock: Clock = SandboxClock(environment.clock_url) if environment.clock_url else SystemClock()
     corp_id, secret = environment.require("wecom_corp_id"), environment.require("wecom_secret")
-    with _calling(environment.wecom_base_url, corp_id, secret, production=environment.production) as caller:
-        return _asked(caller, clock, write=write)
+    witness = Witness()
+    with _calling(
+        environment.wecom_base_url,
+        corp_id,
+        secret,
+        agent_id=environment.wecom_agent_id,
+        witness=witness,
+        production=environment.production,
+    ) as caller:
+        _ask(caller, witness, clock, write=write)
+    return witness.answers
 
 
 def _answers_here(*, write: bool) -> Answers:
     from qunflow.clock import SandboxClock
-    from qunflow.connectors.wecom.verification import furnish
+    from qunflow.connectors.wecom.lived_in import furnish
+    from qunflow.connectors.wecom.verification import Witness
     from qunflow.sandbox.options import Options
     from qunflow.sandbox.running import running
 
-    corp_id, secret = "ww0000000000000000", "throw-away"
-    with running(Options(corp_id, secret)) as url, _calling(url, corp_id, secret, production=False) as caller:
-        furnish(caller, _NAME)
-        return _asked(caller, SandboxClock(f"{url}/_sandbox/clock"), write=write)
+    options = Options("ww0000000000000000", "throw-away")
+    app = (options.corp_id, options.secret)
+    witness = Witness()
+    with running(options) as url, _Control(url) as control:
+        with _calling(url, *app, agent_id=options.agent_id) as caller:
+            furnish(caller, _NAME, control.act, control.pass_time)
+        with _calling(url, *app, agent_id=options.agent_id, witness=witness) as caller:
+            _ask(caller, witness, SandboxClock(f"{url}/_sandbox/clock"), write=write)
+    return witness.answers
+
+
+class _Control:
+    """The people and the clock of a throw-away sandbox."""
+
+    def __init__(self, url: str) -> None:
+        import httpx
+
+        self._http = httpx.Client(base_url=f"{url}/_sandbox", trust_env=False, timeout=60)
+
+    def __enter__(self) -> _Control:
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self._http.close()
+
+    def act(self, act: dict[str, Any]) -> dict[str, Any]:
+        """Let somebody do something; what came of it."""
+        found: dict[str, Any] = self._http.post("/act", json=act).raise_for_status().json()
+        return found
+
+    def pass_time(self, seconds: int) -> None:
+        """Let time pass."""
+        self._http.post("/clock", json={"advance_s": seconds}).raise_for_status()
 
 
 @contextmanager
-def _calling(base_url: str, corp_id: str, secret: str, *, production: bool) -> Iterator[Caller]:
-    from qunflow.connectors.wecom.verification import Caller
+def _calling(
+    base_url: str,
+    corp_id: str,
+    secret: str,
+    *,
+    agent_id: int,
+    witness: Witness | None = None,
+    production: bool = False,
+) -> Iterator[WeCom]:
+    from qunflow.connectors.wecom.client import WeCom
 
-    caller = Caller(base_url, corp_id, secret, production=production)
+    caller = WeCom(
+        base_url, corp_id, secret, agent_id, production=production, witness=witness, first_pages=witness is not None
+    )
     try:
         yield caller
     finally:
         caller.close()
 
 
-def _asked(caller: Caller, clock: Clock, *, write: bool) -> Answers:
+def _ask(caller: WeCom, witness: Witness, clock: Clock, *, write: bool) -> None:
     from secrets import token_hex
 
-    from qunflow.connectors.wecom import verification
+    from qunflow.connectors.wecom import trials, verification
 
-    answers = verification.read(caller, clock.now())
+    now = clock.now()
+    verification.read(caller, witness, now)
     if write:
-        answers |= verification.write(caller, f"{_NAME}-{token_hex(4)}")
-    return answers
+        trials.write(caller, witness, f"{_NAME}-{token_hex(2)}", now)
 
 
 def _print_json(found: Sequence[Comparison]) -> None:

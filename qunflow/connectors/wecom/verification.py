@@ -1,206 +1,227 @@
 """
-The calls that show whether a platform answers as Qunflow expects: reading ones, and one tag group made and deleted.
+The reading calls that show whether a platform answers as Qunflow expects, made with the connector itself.
 
-Answers are kept as they came, refusals too; what they have in common is left to ``shapes``.
+Answers are kept as they came, refusals too; what they have in common is left to ``shapes``, objects made for trial to
+``trials``. Calls that need something only an event or another call gives, such as a chat key, are not made.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from typing import ParamSpec, TypeAlias, TypeVar
 
-import httpx
-
-from qunflow.connectors.http import Answer, Http, LoopThread, allowed_address
-from qunflow.connectors.wecom.answers import TRY_LATER, Body
-from qunflow.errors import ChannelRefused, ChannelUnavailable
+from qunflow.connectors.wecom.answers import Body
+from qunflow.connectors.wecom.calls import EC
+from qunflow.connectors.wecom.client import WeCom
+from qunflow.connectors.wecom.statistics import ZONE
+from qunflow.errors import QunflowError
 
 Answers: TypeAlias = dict[str, Body | None]
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
-_EC = "externalcontact"
-_ZONE = ZoneInfo("Asia/Shanghai")
-_WEEK = timedelta(days=7)
+WEEK, QUARTER = timedelta(days=7), timedelta(days=90)
 _MEMBERS = 100
+_LINK = f"{EC}/customer_acquisition"
 READ = (
     "gettoken",
-    f"{_EC}/get_follow_user_list",
-    f"{_EC}/batch/get_by_user",
-    f"{_EC}/groupchat/list",
-    f"{_EC}/groupchat/get",
-    f"{_EC}/get_corp_tag_list",
-    f"{_EC}/get_groupmsg_list_v2",
-    f"{_EC}/get_user_behavior_data",
-    f"{_EC}/groupchat/statistic",
     "getcallbackip",
+    "get_api_domain_ip",
+    "user/list_id",
+    "user/get",
+    "user/simplelist",
+    "department/list",
+    f"{EC}/get_follow_user_list",
+    f"{EC}/batch/get_by_user",
+    f"{EC}/list",
+    f"{EC}/get",
+    f"{EC}/contact_list",
+    f"{EC}/get_corp_tag_list",
+    f"{EC}/list_contact_way",
+    f"{EC}/get_contact_way",
+    f"{EC}/groupchat/list",
+    f"{EC}/groupchat/get",
+    f"{EC}/groupchat/statistic",
+    f"{EC}/groupchat/statistic_group_by_day",
+    f"{EC}/get_user_behavior_data",
+    f"{EC}/get_groupmsg_list_v2",
+    f"{EC}/get_groupmsg_task",
+    f"{EC}/get_groupmsg_send_result",
+    f"{EC}/get_moment_list",
+    f"{EC}/get_moment_task",
+    f"{EC}/get_moment_customer_list",
+    f"{EC}/get_moment_send_result",
+    f"{EC}/get_moment_comments",
+    "message/get_statistics",
+    f"{_LINK}/list_link",
+    f"{_LINK}/get",
+    f"{_LINK}/customer",
+    f"{_LINK}/statistic",
+    f"{EC}/customer_acquisition_quota",
+    f"{EC}/get_product_album_list",
+    f"{EC}/get_product_album",
+    f"{EC}/get_intercept_rule_list",
+    f"{EC}/get_intercept_rule",
+    f"{EC}/transfer_result",
+    f"{EC}/get_unassigned_list",
 )
-WRITE = (f"{_EC}/add_corp_tag", f"{_EC}/del_corp_tag")
 
 
-class Caller:
-    """
-    One application's plain calls, each answer as it came.
+class Witness:
+    """Keeps one answer to each call, a good one rather than a refusal; shown to a ``WeCom`` that is to be watched."""
 
-    Raises:
-        ConfigurationError: a real address without production, or the reverse.
-    """
+    def __init__(self) -> None:
+        self.answers: Answers = {}
+        self._last: Body | None = None
 
-    def __init__(
-        self,
-        base_url: str,
-        corp_id: str,
-        secret: str,
-        *,
-        production: bool,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        address = allowed_address(base_url, production=production, variable="QUNFLOW_WECOM_BASE_URL")
-        self._credentials = {"corpid": corp_id, "corpsecret": secret}
-        self._token = ""
-        self._thread = LoopThread("wecom-verification")
-        self._http = Http(address, platform="WeCom", transport=transport)
+    def __call__(self, path: str, content: bytes) -> None:
+        """See an answer."""
+        self._last = _object(content)
+        held = self.answers.get(path)
+        if self._last is not None and (held is None or held.get("errcode")):
+            self.answers[path] = self._last
 
-    def log_in(self) -> Body:
-        """Get the access token of the following calls."""
-        body = self._ask("GET", "gettoken", self._credentials, None)
-        self._token = str(body.get("access_token") or "")
-        return body
-
-    @property
-    def logged_in(self) -> bool:
-        """Whether there is a token."""
-        return bool(self._token)
-
-    def ask(self, path: str, asked: Mapping[str, Any] | None = None) -> Body:
+    def tried(self, call: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result | None:
         """
-        GET a call, or POST it when something is asked.
+        What a call gives, or None where the platform refused it or answered what the connector cannot read: seen, then.
 
         Raises:
             ChannelUnavailable: no answer, or none in JSON.
         """
-        return self._ask("GET" if asked is None else "POST", path, {"access_token": self._token}, asked)
-
-    def close(self) -> None:
-        """Close the connections and stop the thread."""
-        self._thread.run(self._http.close())
-        self._thread.close()
-
-    def _ask(self, method: str, path: str, query: Mapping[str, str], asked: Mapping[str, Any] | None) -> Body:
+        self._last = None
         try:
-            answer = self._thread.run(self._http.send(method, f"/cgi-bin/{path}", query=query, json=asked))
-        except ChannelUnavailable as error:
-            raise ChannelUnavailable(error.problem, TRY_LATER, error.retry_after_s) from None
-        return _object(answer, path)
+            return call(*args, **kwargs)
+        except QunflowError:
+            if self._last is None:
+                raise
+            return None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the last answer was a refusal."""
+        return bool(self._last and self._last.get("errcode"))
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether there was a token."""
+        answer = self.answers.get("gettoken")
+        return answer is not None and not answer.get("errcode")
 
 
-def read(caller: Caller, now: datetime) -> Answers:
+def read(wecom: WeCom, witness: Witness, now: datetime) -> None:
     """
-    The answers to the reading calls, in their order; ``None`` where there was nothing to ask about.
+    Make the reading calls; ``wecom`` shows its answers to ``witness`` and reads first pages only.
 
-    Only the first hundred members, the first page of their customers and the first group are looked into.
+    Without a token nothing more is asked, as wrong secrets block the address.
     """
-    answers: Answers = dict.fromkeys(READ)
-    answers["gettoken"] = caller.log_in()
-    if not caller.logged_in:
-        return answers
-    for path in (f"{_EC}/get_follow_user_list", "getcallbackip"):
-        answers[path] = caller.ask(path)
-    members = _items(answers[f"{_EC}/get_follow_user_list"], "follow_user")[:_MEMBERS]
-    for path, asked in {**_of_everybody(now), **(_of_members(members, now) if members else {})}.items():
-        answers[path] = caller.ask(path, asked)
-    group = _first(answers[f"{_EC}/groupchat/list"], "group_chat_list")
-    if isinstance(group, dict):
-        asked = {"chat_id": group.get("chat_id"), "need_name": 1}
-        answers[f"{_EC}/groupchat/get"] = caller.ask(f"{_EC}/groupchat/get", asked)
-    return answers
+    members = witness.tried(wecom.follow_users) or []
+    if not witness.logged_in:
+        return
+    _read_corp(wecom, witness, members)
+    if members:
+        _read_customers(wecom, witness, members[:_MEMBERS])
+        _read_figures(wecom, witness, members[:_MEMBERS], now)
+    _read_groups(wecom, witness, now)
+    _read_moments(wecom, witness, now)
+    _read_links(wecom, witness, now)
+    _read_shelf(wecom, witness)
 
 
-def write(caller: Caller, name: str) -> Answers:
-    """
-    Make a tag group and delete it again.
+def _read_corp(wecom: WeCom, witness: Witness, members: Sequence[str]) -> None:
+    directory = wecom.directory
+    for call in (directory.callback_addresses, directory.api_addresses, directory.userids):
+        witness.tried(call)
+    for userid in members[:1]:
+        witness.tried(directory.member, userid)
+    witness.tried(directory.members)
+    witness.tried(directory.departments)
+    witness.tried(wecom.staff_messages.sent, "yesterday")
+    witness.tried(wecom.tags.all)
 
-    Args:
-        name: of the group, at most 30 characters and nobody else's: WeCom adds to a group that is there.
 
-    Raises:
-        ChannelUnavailable, ChannelRefused: the group may be left behind; the error names it.
-    """
-    add, remove = WRITE
-    answers: Answers = dict.fromkeys(WRITE)
-    if not caller.logged_in:
-        return answers
-    step = f"look for a tag group {name!r} in the admin console and delete it there"
+def _read_customers(wecom: WeCom, witness: Witness, members: Sequence[str]) -> None:
+    found = witness.tried(wecom.customers, members) or []
+    witness.tried(wecom.contacts.known)
+    witness.tried(wecom.transfers.unassigned)
+    for one in found[:1]:
+        userid, who = owner_of(one), str(_at(one, "external_contact").get("external_userid"))
+        witness.tried(wecom.contacts.of, userid)
+        witness.tried(wecom.customer, who)
+        for other in other_than(userid, members):
+            witness.tried(wecom.transfers.customers_result, userid, other)
+
+
+def _read_figures(wecom: WeCom, witness: Witness, members: Sequence[str], now: datetime) -> None:
+    day = yesterday(now)
+    witness.tried(wecom.statistics.groups_by_owner, members, day, day)
+    witness.tried(wecom.statistics.groups_by_day, members, day, day)
+    witness.tried(wecom.statistics.members_by_day, members, day, day)
+
+
+def _read_groups(wecom: WeCom, witness: Witness, now: datetime) -> None:
+    for group in (witness.tried(wecom.groups) or [])[:1]:
+        witness.tried(wecom.group, str(group.get("chat_id")))
+    ways = witness.tried(wecom.contact_ways.made, now - QUARTER, now) or []
+    for config_id in ways[:1]:
+        witness.tried(wecom.contact_ways.get, config_id)
+    for task in (witness.tried(wecom.groupmsg_list, "group", now - WEEK, now) or [])[:1]:
+        for owner in (witness.tried(wecom.groupmsg_task, task.msgid) or [])[:1]:
+            witness.tried(wecom.groupmsg_send_result, task.msgid, owner.userid)
+
+
+def _read_moments(wecom: WeCom, witness: Witness, now: datetime) -> None:
+    moments = witness.tried(wecom.moments.all, now - WEEK, now) or []
+    for moment in moments[:1]:
+        number = str(moment.get("moment_id"))
+        published = witness.tried(wecom.moments.published, number) or {}
+        # Those who have published it have more to tell.
+        for userid in sorted(published, key=lambda userid: not published[userid])[:1]:
+            witness.tried(wecom.moments.chosen, number, userid)
+            witness.tried(wecom.moments.reached, number, userid)
+            witness.tried(wecom.moments.reactions, number, userid)
+
+
+def _read_links(wecom: WeCom, witness: Witness, now: datetime) -> None:
+    witness.tried(wecom.acquisition.quota)
+    day = yesterday(now)
+    for link_id in (witness.tried(wecom.acquisition.all) or [])[:1]:
+        witness.tried(wecom.acquisition.get, link_id)
+        witness.tried(wecom.acquisition.customers, link_id)
+        witness.tried(wecom.acquisition.figures, link_id, day, day)
+
+
+def _read_shelf(wecom: WeCom, witness: Witness) -> None:
+    for product in (witness.tried(wecom.albums.all) or [])[:1]:
+        witness.tried(wecom.albums.get, product.product_id)
+    for rule_id in list(witness.tried(wecom.sensitive_words.all) or {})[:1]:
+        witness.tried(wecom.sensitive_words.get, rule_id)
+
+
+def yesterday(now: datetime) -> date:
+    """The Shanghai day before today: the newest one with figures."""
+    return now.astimezone(ZONE).date() - timedelta(days=1)
+
+
+def owner_of(customer: Body) -> str:
+    """Whose customer somebody is, as ``customers`` lists them."""
+    return str(_at(customer, "follow_info").get("userid"))
+
+
+def other_than(userid: str, members: Sequence[str]) -> list[str]:
+    """Another member, if there is one."""
+    return [one for one in members if one != userid][:1]
+
+
+def _at(body: Body, key: str) -> Body:
+    value = body.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _object(content: bytes) -> Body | None:
     try:
-        answers[add] = made = caller.ask(add, {"group_name": name, "tag": [{"name": name}]})
-        if made.get("errcode"):
-            return answers
-        group = made.get("tag_group")
-        number = group.get("group_id") if isinstance(group, dict) else None
-        answers[remove] = gone = caller.ask(remove, {"group_id": [number]})
-    except ChannelUnavailable as error:
-        raise ChannelUnavailable(error.problem, step, error.retry_after_s) from None
-    if code := gone.get("errcode"):
-        raise ChannelRefused(f"WeCom made a tag group and does not delete it (errcode {code})", step)
-    return answers
-
-
-def furnish(caller: Caller, name: str) -> None:
-    """
-    Make what a lived-in company has and a new sandbox lacks: a tag that a customer wears, and a mass task.
-
-    For a sandbox only: the task goes to the first group there is.
-    """
-    caller.log_in()
-    group = caller.ask(f"{_EC}/add_corp_tag", {"group_name": name, "tag": [{"name": name}]})["tag_group"]
-    for member in caller.ask(f"{_EC}/get_follow_user_list")["follow_user"]:
-        found = caller.ask(f"{_EC}/batch/get_by_user", {"userid_list": [member], "limit": 1})
-        if one := _first(found, "external_contact_list"):
-            who = one["external_contact"]["external_userid"]
-            worn = {"userid": member, "external_userid": who, "add_tag": [group["tag"][0]["id"]]}
-            caller.ask(f"{_EC}/mark_tag", worn)
-            break
-    chat_id = caller.ask(f"{_EC}/groupchat/list", {"limit": 1})["group_chat_list"][0]["chat_id"]
-    chat = caller.ask(f"{_EC}/groupchat/get", {"chat_id": chat_id})["group_chat"]
-    task = {"chat_type": "group", "sender": chat["owner"], "chat_id_list": [chat_id], "text": {"content": name}}
-    caller.ask(f"{_EC}/add_msg_template", task)
-
-
-def _of_everybody(now: datetime) -> dict[str, Body]:
-    week = {"start_time": int((now - _WEEK).timestamp()), "end_time": int(now.timestamp())}
-    return {
-        f"{_EC}/groupchat/list": {"status_filter": 0, "limit": 1},
-        f"{_EC}/get_corp_tag_list": {},
-        f"{_EC}/get_groupmsg_list_v2": {"chat_type": "group", "limit": 10, **week},
-    }
-
-
-def _of_members(userids: list[Any], now: datetime) -> dict[str, Body]:
-    today = now.astimezone(_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
-    day = int((today - timedelta(days=1)).timestamp())
-    return {
-        f"{_EC}/batch/get_by_user": {"userid_list": userids, "limit": 100},
-        f"{_EC}/get_user_behavior_data": {"userid": userids, "start_time": day, "end_time": day},
-        f"{_EC}/groupchat/statistic": {"day_begin_time": day, "owner_filter": {"userid_list": userids}},
-    }
-
-
-def _first(body: Body | None, key: str) -> Any:
-    """The first item of a list of an answer, if there is one."""
-    return next(iter(_items(body, key)), None)
-
-
-def _items(body: Body | None, key: str) -> list[Any]:
-    items = (body or {}).get(key)
-    return items if isinstance(items, list) else []
-
-
-def _object(answer: Answer, path: str) -> Body:
-    try:
-        body = json.loads(answer.body)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise ChannelUnavailable(f"WeCom answered HTTP {answer.status} to {path}, and no JSON object", TRY_LATER)
-    return body
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
