@@ -147,6 +147,7 @@ def confirm(platform: Platform, msgid: str, userid: str) -> list[str]:
     task, share = platform.tasks.get(msgid), platform.shares.get(f"{msgid}/{userid}")
     if task is None or share is None:
         raise CannotAct("no such task of that member")
+    _require(userid in platform.staff and platform.staff[userid].active, "the member has left or never logged in")
     if task.cancelled_at or share.status:
         return []
     now = platform.now()

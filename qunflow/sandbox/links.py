@@ -71,7 +71,7 @@ def say_privately(platform: Platform, userid: str, who: str, text: str, *, by_me
     hit = sensitive_words.found_in(platform, userid, text) if by_member else 0
     if hit == sensitive_words.BLOCK:
         return hit, ""
-    WORDS.of(platform).put(PrivateWords(platform.number("words"), userid, who, platform.now(), by_member))
+    WORDS.of(platform).put(PrivateWords(platform.number("words"), userid, who, platform.now(), by_member, text))
     return hit, "" if by_member else _count(platform, userid, who)
 
 

@@ -66,7 +66,8 @@ class Limits:
     (``acquisition_*``), how long a group's new owner takes to be in office (``group_transfer_s``), how many customers a
     member may have, how long a file takes to be fetched, how many accounts the corp has (200 app messages a day each).
     ``no_customers`` is the code of `list` for a member without customers, 0 answers an empty list; ``unionids`` 0 is a
-    corp that bound no WeChat developer account; ``plain_utf8`` 1 refuses ``\\uXXXX`` in bodies (40033), as some calls
+    corp that bound no WeChat developer account; ``member_names`` 1 tells apps what members are called, as only the
+    directory's secret is told; ``plain_utf8`` 1 refuses ``\\uXXXX`` in bodies (40033), as some calls
     do; ``times_as_text`` 1 sends create times as strings, as some answers do; ``tags_per_list`` bounds a tag filter.
     ``group_lag_s`` is how late `groupchat/get` shows a change; ``callback_retry_s`` is how long a push that was not
     taken waits on the sandbox clock, 0 tries again at once.
@@ -112,6 +113,7 @@ class Limits:
     unfiltered_members: int = 1_000
     no_customers: int = 84_061
     unionids: int = 1
+    member_names: int = 0
     plain_utf8: int = 0
     times_as_text: int = 0
     tags_per_list: int = 100
@@ -152,7 +154,7 @@ class Options:
     a real one, 0 for a clock that moves only when told to.
 
     ``apps`` are further applications; one with the corp's own ``agent_id`` replaces it. ``strict_media`` looks into
-    files instead of trusting their declared kind. Whether robots may be added to customer groups depends on the corp.
+    files; without it their declared kind is trusted. Robots are added to customer groups in some corps only.
     """
 
     corp_id: str
@@ -168,7 +170,7 @@ class Options:
     spec: Path | None = None
     populated: bool = True
     apps: tuple[App, ...] = field(default=(), repr=False)
-    strict_media: bool = False
+    strict_media: bool = True
     robots_in_customer_groups: bool = False
 
     @property

@@ -36,6 +36,7 @@ _PAGE = (
     b"<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 )
 _HTML = {"Content-Type": "text/html; charset=UTF-8"}
+_TO_THE_PAGE = Answer(b"", 307, {"Location": "/_sandbox/"})
 _NOT_FOUND = Answer(b"not found", 404, {"Content-Type": "text/plain"})
 
 
@@ -97,7 +98,7 @@ class Sandbox:
             kind = _header(scope, b"content-type")
             await self._call(Request(path[len("/cgi-bin/") :], query, kind, content), send)
         else:
-            await _reply(send, _NOT_FOUND)
+            await _reply(send, _TO_THE_PAGE if path == "/_sandbox" else _NOT_FOUND)
 
     async def _call(self, request: Request, send: Send) -> None:
         try:

@@ -78,7 +78,7 @@ def test_confirming_a_task_on_the_page_delivers_it(play: Playing, screen: tuple[
     tab = play.tab
     tab.open(f"{play.page}?tab=tasks", *screen)
     assert "没有等着确认的群发" in tab.text("#tasks")
-    msgid = play.task("今天中午的砂糖橘,29.9 元")
+    msgid = play.task("今天中午的砂糖橘，29.9 元")
     tab.wait(f"document.querySelector('{CONFIRM}')")
     assert play.call("get_groupmsg_task", msgid=msgid)["task_list"][0]["status"] == 0
     assert tab.text("#tabs .badge") == "1"
@@ -90,7 +90,7 @@ def test_confirming_a_task_on_the_page_delivers_it(play: Playing, screen: tuple[
     if screen == PHONE:
         tab.click("#tabs .to-chat")
     tab.wait("document.querySelector('#lines .staff .bubble')?.checkVisibility()")
-    assert tab.text("#lines .staff .bubble") == "今天中午的砂糖橘,29.9 元"
+    assert tab.text("#lines .staff .bubble") == "今天中午的砂糖橘，29.9 元"
     assert "周启明" in tab.text("#lines .staff .by")
 
 
@@ -144,7 +144,7 @@ def test_the_clock_moves_by_its_buttons(play: Playing) -> None:
 
 
 def test_people_come_and_go_by_the_forms(play: Playing) -> None:
-    """A newcomer scans a live code, is made to leave; a refusal is told in words and nothing changes."""
+    """A newcomer scans a live code, is made to leave; a refusal is told in Chinese and nothing changes."""
     tab = play.tab
     play.call("groupchat/add_join_way", scene=2, chat_id_list=[play.chat], state="poster-a", remark="电梯海报")
     tab.open(f"{play.page}?tab=acts", *DESKTOP)
@@ -160,7 +160,7 @@ def test_people_come_and_go_by_the_forms(play: Playing) -> None:
         f"document.querySelector('#pull-who').value = 'wmNobody'; {len(play.chat)}"
     )
     tab.click("form[data-act=pull_in] button")
-    tab.wait("document.querySelector('#told').innerText.includes('unknown customer')")
+    tab.wait("document.querySelector('#told').innerText.includes('没有这个客户')")
     tab.complaints.clear()
 
 
@@ -200,3 +200,20 @@ def _clock_button(tab: Tab, words: str) -> str:
     tab.wait(f"{buttons}.some((one) => one.innerText === '{words}') && !document.body.classList.contains('busy')")
     place = tab.evaluate(f"{buttons}.findIndex((one) => one.innerText === '{words}')")
     return f"#clock button:nth-of-type({place + 1})"
+
+
+@pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_words_in_a_private_chat_are_bubbles(play: Playing, screen: tuple[int, int]) -> None:
+    """A new friend stands among the private chats; whoever speaks there, on either side, is seen."""
+    tab = play.tab
+    new = play.act("add_contact", name="王阿姨")
+    play.call("send_welcome_msg", welcome_code=new["welcome_code"], text={"content": "欢迎来小满"})
+    tab.open(play.page, *screen)
+    tab.click("#groups .friend")
+    tab.wait("document.querySelector('#lines .staff .bubble')?.checkVisibility()")
+    assert tab.text("#lines .staff .bubble") == "欢迎来小满"
+    tab.evaluate("document.querySelector('.composer textarea').value = '给我留五斤'")
+    tab.click(".composer button")
+    tab.wait("document.querySelector('#lines .member .bubble')?.checkVisibility()")
+    assert tab.text("#lines .member .bubble") == "给我留五斤"
+    assert "王阿姨" in tab.text("#title")

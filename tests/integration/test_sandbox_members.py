@@ -47,9 +47,9 @@ def test_members_list_id_succeeds_in_pages_and_only_where_allowed(caller: Anywhe
 @pytest.mark.covers("user/get", "read_back")
 @pytest.mark.covers("user/get", "refusal")
 def test_members_get_succeeds_until_they_leave(caller: Anywhere) -> None:
-    """A member with name and department; nobody and one who left are 60111."""
+    """A member with department; nobody and one who left are 60111."""
     found = caller.get("user/get", userid=OTHER)
-    assert (found["name"], found["department"], found["status"]) == ("何秀兰", [3], 1)
+    assert (found["userid"], found["department"], found["status"]) == (OTHER, [3], 1)
     assert caller.get("user/get", userid="nobody")["errcode"] == 60111
     assert caller.get("user/get")["errcode"] == 41009
     caller.act("resign", userid=OTHER)

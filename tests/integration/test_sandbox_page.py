@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from qunflow import sandbox
 from qunflow.sandbox.areas import TABLE
 from qunflow.sandbox.options import Options
+from qunflow.sandbox.page.problems import CHINESE
 from qunflow.sandbox.running import running
 
 HOSTILE = "<img src=x onerror=\"alert('1')\">"
@@ -223,3 +227,80 @@ def _region(page: str, name: str) -> str:
     start = page.index(f'id="{name}"')
     stop = page.find("data-live", page.index("data-live", start) + 1)
     return page[start : stop if stop > 0 else len(page)]
+
+
+def test_private_chats_show_the_welcome_mass_messages_and_words(desk: Desk) -> None:
+    """As bubbles of the member or the customer, told apart by how they came; nobody else's single chat shows them."""
+    new = desk.act("add_contact", name="王阿姨")
+    who, pair = new["external_userid"], f"helper_xm/{new['external_userid']}"
+    other = desk.act("add_contact", name="李叔")["external_userid"]
+    desk.call("externalcontact/send_welcome_msg", welcome_code=new["welcome_code"], text={"content": "欢迎来小满"})
+    template = {"sender": "helper_xm", "external_userid": [who], "text": {"content": "砂糖橘到了"}}
+    msgid = desk.call("externalcontact/add_msg_template", **template)["msgid"]
+    assert "砂糖橘到了" not in chat_of(desk, pair)
+    desk.http.post("/_sandbox/clock", json={"advance_s": 5})
+    desk.act("confirm", msgid=msgid, userid="helper_xm")
+    desk.act("say_privately", userid="helper_xm", external_userid=who, text="给我留五斤")
+    shown = chat_of(desk, pair)
+    order = [shown.index(text) for text in ("成为好友", "欢迎来小满", "砂糖橘到了", "给我留五斤")]
+    assert order == sorted(order)
+    assert shown.count('class="line staff"') == 2
+    assert shown.count('class="line member"') == 1
+    assert '<span class="how">欢迎语</span>' in shown
+    assert '<span class="how">群发</span>' in shown
+    assert not {"欢迎来小满", "砂糖橘到了", "给我留五斤"} & set(re.findall(r"\w+", chat_of(desk, f"helper_xm/{other}")))
+    groups = desk.page().partition("<h2>私聊</h2>")[2].partition("</nav>")[0]
+    assert groups.index("王阿姨") < groups.index("李叔")
+    assert "给我留五斤" in groups
+
+
+def chat_of(desk: Desk, pair: str) -> str:
+    """The lines of a single chat."""
+    return desk.page(**{"with": pair}).partition('id="lines"')[2].partition("<form")[0]
+
+
+def test_a_private_chat_that_never_was_leads_to_the_group(desk: Desk) -> None:
+    """An address somebody made up shows the first group, not an error."""
+    assert "小满邻里" in desk.page(**{"with": "nobody/wmNobody"}).partition('id="title"')[2]
+
+
+def test_the_address_without_its_last_stroke_leads_to_the_page(desk: Desk) -> None:
+    """Whoever types it from memory arrives."""
+    answer = desk.http.get("/_sandbox")
+    assert (answer.status_code, answer.headers["Location"]) == (307, "/_sandbox/")
+
+
+def test_the_page_says_what_to_do_next(desk: Desk) -> None:
+    """Choose whom to play, wait for a program, confirm what waits, let time pass."""
+
+    def step() -> str:
+        return desk.page().partition('id="next"')[2].partition("</p>")[0]
+
+    assert "我演周启明" in step()
+    desk.act("habit", userid="owner_zhou", habit="never")
+    assert "还没有程序" in step()
+    task = {"chat_type": "group", "sender": "owner_zhou", "chat_id_list": [desk.chat], "text": {"content": "早"}}
+    msgid = desk.call("externalcontact/add_msg_template", **task)["msgid"]
+    assert "周启明有 1 条群发等你确认" in step()
+    assert "tab=tasks" in step()
+    desk.act("confirm", msgid=msgid, userid="owner_zhou")
+    assert "+1 小时" in step()
+    desk.http.post("/_sandbox/clock", json={"rate": 60, "freeze": False})
+    assert "冻结" in step()
+
+
+def test_every_problem_of_an_act_has_chinese_words() -> None:
+    """Each sentence an act may fail with stands in the page's list, and the list holds no other."""
+    found = {sentence for file in Path(sandbox.__path__[0]).rglob("*.py") for sentence in sentences(file)}
+    assert found == set(CHINESE)
+
+
+def sentences(file: Path) -> Iterator[str]:
+    """The plain sentences a source file raises `CannotAct` with."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+            last = node.args[-1] if node.args else None
+            raised = name == "CannotAct" or (name == "_require" and len(node.args) == 2)
+            if raised and isinstance(last, ast.Constant) and isinstance(last.value, str):
+                yield last.value

@@ -185,6 +185,26 @@ def test_equal_cards_of_other_departments_are_no_repetition(caller: Anywhere) ->
     assert sent[2] == sent[0]
 
 
+@pytest.mark.parametrize(("limits", "name"), [(Limits(), OWNER), (Limits(member_names=1), "周启明")])
+def test_apps_are_not_told_what_members_are_called(limits: Limits, name: str) -> None:
+    """They read the userid where the name would stand, unless the directory is open to them."""
+    with anywhere(limits) as caller:
+        assert caller.get("user/get", userid=OWNER)["name"] == name
+        listed = caller.get("user/simplelist", department_id=1, fetch_child=1)["userlist"]
+        assert name in [one["name"] for one in listed]
+
+
+@pytest.mark.parametrize("gone", [{"act": "activate", "active": False}, {"act": "resign"}])
+def test_whoever_is_not_there_confirms_nothing(caller: Anywhere, gone: dict[str, Any]) -> None:
+    """A member who left or is logged out has no button to press; the task stays unsent."""
+    task = {"chat_type": "group", "sender": OTHER, "chat_id_list": [caller.chat(1)], "text": LINE}
+    msgid = caller.post(f"{EC}/add_msg_template", **task)["msgid"]
+    caller.wait(2)
+    caller.act(**gone, userid=OTHER)
+    assert caller.try_act("confirm", msgid=msgid, userid=OTHER).status_code == 400
+    assert caller.post(f"{EC}/get_groupmsg_task", msgid=msgid)["task_list"][0]["status"] == 0
+
+
 def test_escaped_characters_are_refused_where_the_corp_meets_such_calls() -> None:
     r"""A body with \uXXXX is 40033, the same in plain UTF-8 is taken; by default both are."""
     body = {"chat_type": "group", "sender": OWNER, "text": {"content": "早"}}

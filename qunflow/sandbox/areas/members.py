@@ -34,7 +34,12 @@ def get(call: Call) -> Result:
     if member is None:
         raise Refusal(60111)
     status = _ACTIVE if member.active else _NEVER_LOGGED_IN
-    return {**_shown(member), "status": status, "enable": 1, "main_department": department_of(member)}, None
+    return {
+        **_shown(call.platform, member),
+        "status": status,
+        "enable": 1,
+        "main_department": department_of(member),
+    }, None
 
 
 def simplelist(call: Call) -> Result:
@@ -42,7 +47,7 @@ def simplelist(call: Call) -> Result:
     wanted, with_children = call.body["department_id"], call.body["fetch_child"] == 1
     _require_department(wanted)
     found = [one for one in _visible(call) if _is_in(one, wanted, with_children=with_children)]
-    return {"userlist": [_shown(member) for member in found]}, None
+    return {"userlist": [_shown(call.platform, member) for member in found]}, None
 
 
 def departments(call: Call) -> Result:
@@ -84,8 +89,10 @@ def _require_department(number: int) -> None:
         raise Refusal(60003)
 
 
-def _shown(member: Staff) -> dict[str, Any]:
-    return {"userid": member.userid, "name": member.name, "department": [department_of(member)]}
+def _shown(platform: Platform, member: Staff) -> dict[str, Any]:
+    """A member; apps get the userid for a name unless the corp's directory is open to them."""
+    name = member.name if platform.limits.member_names else member.userid
+    return {"userid": member.userid, "name": name, "department": [department_of(member)]}
 
 
 ENDPOINTS = (

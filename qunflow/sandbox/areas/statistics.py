@@ -28,13 +28,14 @@ _MINUTE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class PrivateWords:
-    """Something said between a member and a customer."""
+    """Something said between a member and a customer; the text is for the page, no call gives it away."""
 
     number: int
     userid: str
     who: str
     at: int
     by_member: bool
+    text: str = ""
 
 
 WORDS = Kept(PrivateWords, lambda r: str(r.number), member=lambda r: r.userid)

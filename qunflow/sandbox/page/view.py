@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from qunflow.sandbox.areas.statistics import ZONE, day_start
-from qunflow.sandbox.page import people, todo
+from qunflow.sandbox.page import people, private, todo
 from qunflow.sandbox.page.bubbles import bubbles_of
+from qunflow.sandbox.page.next_step import next_step
+from qunflow.sandbox.page.problems import CHINESE
 from qunflow.sandbox.world.community import DAY_S, Community
 from qunflow.sandbox.world.course import Course
 from qunflow.sandbox.world.exports import instant
@@ -41,13 +43,23 @@ def view(community: Community, course: Course, query: Mapping[str, str]) -> dict
     chat = platform.chats.get(query.get("chat", "")) or (platform.chats[groups[0].chat_id] if groups else None)
     tab = query.get("tab", "chat")
     waiting = todo.pending(platform)
+    clock = _clock(community, course)
+    friend = private.opened(platform, query.get("with", ""))
     return {
         "brand": community.spec.brand,
-        "clock": _clock(community, course),
+        "clock": clock,
+        "step": next_step(platform, waiting, runs=clock["runs"]),
+        "problems": CHINESE,
+        "friend": friend,
+        "friends": private.chats(platform),
         "groups": groups,
         "chat": chat,
         "group": next((group for group in groups if chat and group.chat_id == chat.chat_id), None),
-        "lines": bubbles_of(community, chat.chat_id) if chat else [],
+        "lines": private.bubbles_of(platform, friend.pair)
+        if friend
+        else bubbles_of(community, chat.chat_id)
+        if chat
+        else [],
         "speakers": people.speakers(platform, chat) if chat else [],
         "tabs": TABS,
         "tab": tab if tab in TABS else "chat",

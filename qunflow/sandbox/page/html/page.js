@@ -4,11 +4,19 @@
 (() => {
   const every = 2000;
   const told = document.getElementById("told");
+  const problems = JSON.parse(told.dataset.problems);
   const shown = new Map();
   let busy = false, hiding = 0;
 
   const live = (root) => root.querySelectorAll("[data-live]");
-  const drafts = (form) => `${form.dataset.act}/${form.elements.chat_id ? form.elements.chat_id.value : ""}`;
+  const drafts = (form) => `${form.dataset.act}/${(form.elements.chat_id || form.elements.pair || { value: "" }).value}`;
+
+  function inWords(problem) {
+    const english = problem.replace(/^\w+: /, "");
+    if (problems[english]) return problems[english];
+    const refused = /^(\d{5}) /.exec(english);
+    return refused ? `平台拒绝，错误码 ${refused[1]}` : `沙箱说：${english}`;
+  }
 
   function say(text, bad) {
     told.textContent = text;
@@ -48,7 +56,7 @@
     try {
       text = await (await fetch(location.href, { cache: "no-store" })).text();
     } catch {
-      say("沙箱没有回应,它还开着吗?", true);
+      say("沙箱没有回应，它还开着吗？", true);
       return;
     }
     const page = new DOMParser().parseFromString(text, "text/html");
@@ -67,7 +75,7 @@
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
     });
     const found = await answer.json();
-    if (!answer.ok) throw new Error(found.problem || `HTTP ${answer.status}`);
+    if (!answer.ok) throw new Error(inWords(found.problem || `HTTP ${answer.status}`));
     return found;
   }
 
@@ -78,9 +86,9 @@
     try {
       const found = await work();
       await refresh();
-      say(done || (found && found.happened !== undefined ? `时钟拨好了,其间发生 ${found.happened} 件事` : "好了"));
+      say(done || (found && found.happened !== undefined ? `时钟拨好了，其间发生 ${found.happened} 件事` : "好了"));
     } catch (error) {
-      say(`没办成:${error.message}`, true);
+      say(`没办成：${error.message}`, true);
     }
     document.body.classList.remove("busy");
     busy = false;
@@ -98,7 +106,8 @@
       delete body[split];
     }
     const found = await post("act", { act: name, ...body });
-    if (name === "scan" && !found.chat_id) throw new Error("码里的群都满了,或者这个人已经在群里");
+    if (found.intercepted === 1) throw new Error("这句话被敏感词规则拦下了");
+    if (name === "scan" && !found.chat_id) throw new Error("码里的群都满了，或者这个人已经在群里");
     for (const field of form.querySelectorAll("textarea, input:not([type=hidden])")) field.value = "";
     sessionStorage.removeItem(drafts(form));
     return found;
