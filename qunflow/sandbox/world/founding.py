@@ -26,7 +26,7 @@ def found_community(platform: Platform, outside: Outside) -> Community:
         spec = replace(spec, people=0, past_days=0, arrivals_per_day=0.0)
     community = Community(platform, outside, spec)
     if "founded" not in platform.counters:
-        _found(community)
+        found(community)
         platform.counters.put(Counter("founded", 1))
     platform.public = Readers(community)
     return community
@@ -41,7 +41,8 @@ def _read(options: Options) -> CommunitySpec:
     return read_spec(options.spec)
 
 
-def _found(community: Community) -> None:
+def found(community: Community) -> None:
+    """Staff, groups and the past of an empty platform, and what is planned to happen."""
     platform, spec = community.platform, community.spec
     for member in spec.staff:
         platform.staff.put(Staff(member.userid, member.name, member.role, member.habit))
