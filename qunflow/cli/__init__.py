@@ -29,6 +29,7 @@ COMMANDS = {
     "deliver": "qunflow.cli.delivery:deliver",
     "outbox": "qunflow.cli.delivery:app",
     "plan": "qunflow.cli.plan:plan",
+    "team": "qunflow.cli.team:app",
     "report": "qunflow.cli.report:report",
     "web": "qunflow.cli.web:web",
     "db": "qunflow.cli.database:app",

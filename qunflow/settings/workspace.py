@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
 from qunflow.errors import ConfigurationError
+from qunflow.settings.channels import Channels
 from qunflow.settings.checked import checked
+from qunflow.settings.parts import ClockTime, Part, Positive, Share, Slug, Text, UserId, Whole, Zone
 from qunflow.settings.paths import playbook_names, template_paths
 from qunflow.settings.words import did_you_mean
 from qunflow.settings.yaml import read_yaml
@@ -27,40 +29,6 @@ CommunityType = Literal["购物", "资源", "成长"]
 GroupKind = Literal["benefit_group", "member_group", "circulation_group", "camp_group"]
 ActiveKind = Literal["message", "action", "checkin", "click", "order", "reply"]
 QuotaMode = Literal["month_days", "week_7", "day_1", "month_4"]
-
-
-def _clock_time(value: Any) -> Any:
-    """Accept "21:00" written in the file; refuse seconds, which no SOP needs."""
-    if isinstance(value, str):
-        try:
-            return time.fromisoformat(value if len(value) == 5 else "")
-        except ValueError:
-            raise ValueError('valid: a time of day in quotes, such as "08:30"') from None
-    return value
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("valid: an IANA zone such as Asia/Shanghai or Asia/Singapore") from None
-    return value
-
-
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-Whole = Annotated[int, Field(strict=True, ge=0)]
-Positive = Annotated[int, Field(strict=True, ge=1)]
-Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-ClockTime = Annotated[time, BeforeValidator(_clock_time, json_schema_input_type=str)]
-Zone = Annotated[str, AfterValidator(_zone)]
-UserId = Annotated[str, Field(min_length=1, max_length=64)]
-
-
-class Part(BaseModel):
-    """A part of the workspace file: frozen, and an unknown key is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class QuietHours(Part):
@@ -276,18 +244,6 @@ class Community(Part):
         return tuple(group for group in self.groups if group.open_on(day))
 
 
-class WeCom(Part):
-    """The WeCom connector."""
-
-    enabled: bool = Field(True, strict=True, title="启用")
-
-
-class Channels(Part):
-    """The connectors in use."""
-
-    wecom: WeCom = Field(WeCom(), title="企业微信")
-
-
 class FormFields(Part):
     """Which field of a form holds what; empty when the form does not ask for it."""
 
@@ -316,6 +272,30 @@ class Delivery(Part):
     )
 
 
+class Member(Part):
+    """Somebody of the team."""
+
+    userid: UserId = Field(title="userid", description="企业微信里的 userid")
+    name: str = Field("", max_length=20, title="称呼")
+    roles: tuple[Literal["author", "approver", "operator", "engineer"], ...] = Field(
+        ("operator",),
+        min_length=1,
+        title="角色",
+        description="author 写稿、approver 审核、operator 执行、engineer 工程师",
+    )
+
+
+class Approval(Part):
+    """审核: what runs on standing approval, and how a one-person team confirms its own."""
+
+    standing: tuple[Literal["acquisition", "daily_content", "weekly_activity", "conversion"], ...] = Field(
+        (), title="长期授权的环节", description="这些环节按已定的 SOP 发，不用每天审；其余的等人审"
+    )
+    self_confirm_after_minutes: Whole = Field(
+        10, title="自审延迟(分钟)", description="自己审自己写的，要过这么久才生效，其间可以撤回"
+    )
+
+
 class Workspace(Part):
     """Qunflow 工作区设置 (qunflow.yaml)"""
 
@@ -325,6 +305,12 @@ class Workspace(Part):
     forms: tuple[Form, ...] = Field((), title="表单")
     redirect_hosts: tuple[str, ...] = Field((), title="短链可以跳去的主机名")
     delivery: Delivery = Field(Delivery(), title="推送")
+    team: tuple[Member, ...] = Field((), title="团队")
+    approval: Approval = Field(Approval(), title="审核")
+
+    def member(self, userid: str) -> Member | None:
+        """The member of the team with this userid, or None."""
+        return next((one for one in self.team if one.userid == userid), None)
 
     def community(self, key: str = "") -> Community:
         """The community with this key, or the first when it is empty. Raises: ConfigurationError."""
