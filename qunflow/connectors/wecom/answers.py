@@ -133,7 +133,7 @@ def body_of(answer: Answer, path: str, kind: Kind) -> Body:
         ConfigurationError: a refusal that only a change of settings can mend.
     """
     body = _object(answer)
-    code = _code(body)
+    code = code_of(body)
     if answer.status != 200 or body is None or code is None:
         raise _broken(answer, path, kind)
     if code != 0:
@@ -214,7 +214,8 @@ def _object(answer: Answer) -> Body | None:
     return value if isinstance(value, dict) else None
 
 
-def _code(body: Body | None) -> int | None:
+def code_of(body: Body | None) -> int | None:
+    """The ``errcode`` of an answer or of a part of one, which may be a text; None without one."""
     value = None if body is None else body.get("errcode")
     if isinstance(value, bool):
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from qunflow.errors import ChannelRefused, ChannelUnavailable
 
 EC = "externalcontact"
 Result = TypeVar("Result")
+_FAR_FUTURE = 1 << 34
 
 
 class Calls:
@@ -80,6 +82,17 @@ def needed(body: Body, key: str, path: str) -> str:
     return value
 
 
+@contextmanager
+def carried_out() -> Iterator[None]:
+    """What cannot be read in the answer to an accepted write is no refusal. Raises: AnswerLost in its place."""
+    try:
+        yield
+    except AnswerLost:
+        raise
+    except ChannelUnavailable as error:
+        raise AnswerLost(error.problem, "what happened is asked for later", error.retry_after_s) from None
+
+
 def given(body: Body, key: str, path: str) -> str:
     """The id a reading gives. Raises: ChannelUnavailable without it."""
     value = body.get(key)
@@ -107,8 +120,11 @@ def part(body: Body, key: str, path: str) -> Body:
 
 
 def instant(value: Any) -> datetime | None:
-    """Unix seconds as an instant; some arrive as strings, 0 and nothing are none."""
-    return datetime.fromtimestamp(int(value), UTC) if str(value or "").isdecimal() and int(value) > 0 else None
+    """Unix seconds as an instant; some arrive as strings; 0, nothing and the year 2500 are none."""
+    seconds_after = str(value or "")
+    if not seconds_after.isdecimal() or not 0 < int(seconds_after) < _FAR_FUTURE:
+        return None
+    return datetime.fromtimestamp(int(seconds_after), UTC)
 
 
 def count(body: Body, key: str, path: str) -> int:

@@ -24,7 +24,7 @@ from qunflow.connectors.wecom import limits
 from qunflow.connectors.wecom.acquisition import AcquisitionLinks
 from qunflow.connectors.wecom.albums import Albums
 from qunflow.connectors.wecom.answers import TRY_LATER, Body
-from qunflow.connectors.wecom.calls import EC, Calls, instant, needed, none_when, part
+from qunflow.connectors.wecom.calls import EC, Calls, carried_out, instant, needed, none_when, part
 from qunflow.connectors.wecom.contact_ways import ContactWays, GroupWelcomes
 from qunflow.connectors.wecom.contacts import NO_CONTACT, Contacts
 from qunflow.connectors.wecom.directory import Directory
@@ -275,7 +275,8 @@ class WeCom:
         name = "chat_id_list" if chat_type == "group" else "external_userid"
         asked = {"chat_type": chat_type, "sender": sender, name: list(targets), **_message(text, attachments)}
         body = self._calls.call(path, "write", asked)
-        return needed(body, "msgid", path), tuple(str(one) for one in listed(body, "fail_list", path))
+        with carried_out():
+            return needed(body, "msgid", path), tuple(str(one) for one in listed(body, "fail_list", path))
 
     def groupmsg_list(self, chat_type: Literal["group", "single"], start: datetime, end: datetime) -> list[MassTask]:
         """Mass tasks created within a window of at most a month, by anybody."""

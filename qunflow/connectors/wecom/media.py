@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
 from qunflow.connectors.wecom import limits
-from qunflow.connectors.wecom.answers import refusal
-from qunflow.connectors.wecom.calls import Calls, count, given, needed, part
+from qunflow.connectors.wecom.answers import code_of, refusal
+from qunflow.connectors.wecom.calls import Calls, given, needed, part
 from qunflow.connectors.wecom.media_file import MediaFile, Upload
 from qunflow.errors import BadInput
 
@@ -77,8 +77,8 @@ class Media:
         if body.get("status") != _DONE:
             return ""
         detail = part(body, "detail", path)
-        if detail.get("errcode"):
-            raise refusal(count(detail, "errcode", path), path, "read")
+        if code := code_of(detail):
+            raise refusal(code, path, "read")
         return given(detail, "media_id", path)
 
     def id_of(self, kind: Kind, name: str, content: bytes, at: datetime, scene: Scene | None = None) -> str:

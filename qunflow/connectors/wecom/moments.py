@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from qunflow.connectors.wecom import limits
-from qunflow.connectors.wecom.answers import TRY_LATER, Body, refusal
+from qunflow.connectors.wecom.answers import TRY_LATER, Body, code_of, refusal
 from qunflow.connectors.wecom.calls import EC, Calls, needed, seconds
 from qunflow.connectors.wecom.session import listed
 from qunflow.errors import BadInput, ChannelUnavailable
@@ -79,9 +79,8 @@ class Moments:
         result = body.get("result")
         if body.get("status") != _DONE or not isinstance(result, dict):
             return MomentJob("", (), ())
-        code = result.get("errcode")
-        if code:
-            raise refusal(int(code), path, "read")
+        if code := code_of(result):
+            raise refusal(code, path, "read")
         if not result.get("moment_id"):
             raise ChannelUnavailable(f"WeCom gave a finished moment without id in {path}", TRY_LATER, 5.0)
         members = _inner(result, "invalid_sender_list", "user_list", path)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from qunflow.connectors.wecom import limits
 from qunflow.connectors.wecom.answers import TRY_LATER, Body
-from qunflow.connectors.wecom.calls import EC, Calls, count, objects, seconds
+from qunflow.connectors.wecom.calls import EC, Calls, count, instant, objects, seconds
 from qunflow.connectors.wecom.session import listed
 from qunflow.errors import BadInput, ChannelUnavailable
 
@@ -75,7 +75,10 @@ def _begin(day: date) -> int:
 
 
 def _day(row: Body, path: str) -> date:
-    return datetime.fromtimestamp(count(row, "stat_time", path), ZONE).date()
+    at = instant(row.get("stat_time"))
+    if at is None:
+        raise ChannelUnavailable(f"WeCom gave a row without a day in {path}", TRY_LATER, 5.0)
+    return at.astimezone(ZONE).date()
 
 
 def _data(row: Body, path: str) -> Body:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from qunflow.connectors.wecom import limits
 from qunflow.connectors.wecom.answers import TRY_LATER, Body
-from qunflow.connectors.wecom.calls import EC, Calls, objects, part
+from qunflow.connectors.wecom.calls import EC, Calls, carried_out, objects, part
 from qunflow.connectors.wecom.session import listed
 from qunflow.errors import BadInput, ChannelUnavailable
 
@@ -48,7 +48,9 @@ class Tags:
             limits.require_chars("name of a tag", name, _NAME_CHARS)
         path = f"{EC}/add_corp_tag"
         asked = {"group_name": group, "tag": [{"name": name} for name in names]}
-        return _group(part(self._calls.call(path, "write", asked), "tag_group", path), path)
+        body = self._calls.call(path, "write", asked)
+        with carried_out():
+            return _group(part(body, "tag_group", path), path)
 
     def rename(self, tag_or_group_id: str, name: str) -> None:
         """Rename a tag or a group. Raises: ChannelRefused 40071 when the name is taken, 40068 for an unknown id."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from qunflow.connectors.wecom import limits
-from qunflow.connectors.wecom.answers import TRY_LATER, Body
-from qunflow.connectors.wecom.calls import EC, Calls, objects
+from qunflow.connectors.wecom.answers import TRY_LATER, Body, code_of
+from qunflow.connectors.wecom.calls import EC, Calls, carried_out, objects
 from qunflow.connectors.wecom.session import listed
 from qunflow.errors import ChannelUnavailable
 
@@ -42,8 +42,9 @@ class Transfers:
         if message and not left:
             asked["transfer_success_msg"] = message
         path = f"{EC}/{_resigned(left)}transfer_customer"
-        rows = objects(listed(self._calls.call(path, "write", asked), "customer", path), path)
-        return _codes(rows, "external_userid", path)
+        body = self._calls.call(path, "write", asked)
+        with carried_out():
+            return _codes(objects(listed(body, "customer", path), path), "external_userid", path)
 
     def customers_result(self, handover: str, takeover: str, *, left: bool = False) -> dict[str, Status]:
         """What became of the customers between two members."""
@@ -67,7 +68,8 @@ class Transfers:
         limits.require_some("groups to hand over", chat_ids, _AT_ONCE)
         path = f"{EC}/groupchat/{'transfer' if left else 'onjob_transfer'}"
         body = self._calls.call(path, "write", {"chat_id_list": list(chat_ids), "new_owner": new_owner})
-        return _codes(objects(listed(body, "failed_chat_list", path), path), "chat_id", path)
+        with carried_out():
+            return _codes(objects(listed(body, "failed_chat_list", path), path), "chat_id", path)
 
 
 def _resigned(left: bool) -> str:
@@ -75,6 +77,8 @@ def _resigned(left: bool) -> str:
 
 
 def _codes(rows: list[Body], key: str, path: str) -> dict[str, int]:
-    if not all(isinstance(row.get("errcode"), int) for row in rows):
+    codes = {str(row.get(key)): code_of(row) for row in rows}
+    found = {who: code for who, code in codes.items() if code is not None}
+    if len(found) < len(codes):
         raise ChannelUnavailable(f"WeCom gave a row without errcode in {path}", TRY_LATER, 5.0)
-    return {str(row.get(key)): row["errcode"] for row in rows}
+    return found
