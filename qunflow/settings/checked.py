@@ -44,6 +44,7 @@ _VALID = {
 }
 _PATTERNS = {
     "^[a-z0-9]": "small letters, digits, - and _, such as poster-a",
+    r"^[^@": "a mail address such as news@brand.example",
     "^https?": "an address that starts with https:// or http://",
 }
 

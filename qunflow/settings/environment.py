@@ -33,6 +33,8 @@ EXAMPLES: Mapping[str, str] = {
     "wecom_callback_aes_key": "QUNFLOW_WECOM_CALLBACK_AES_KEY=43 letters and digits",
     "web_url": "QUNFLOW_WEB_URL=https://qunflow.example.com",
 }
+# Secrets of these kinds are named after keys in the workspace file.
+NAMED_PREFIXES = (f"{PREFIX}ROBOT_", f"{PREFIX}SERVICE_")
 
 
 class Environment(BaseSettings):
@@ -54,6 +56,9 @@ class Environment(BaseSettings):
     wecom_agent_id: int = 0
     wecom_callback_token: SecretStr | None = None
     wecom_callback_aes_key: SecretStr | None = None
+    dingtalk_base_url: str = ""
+    feishu_base_url: str = ""
+    mail_password: SecretStr | None = None
     web_url: str = ""
     clock_url: str = ""
     lang: Literal["zh", "en"] = "zh"
@@ -136,6 +141,25 @@ def _first_text(variable: str, path: Path) -> str:
         ) from error
 
 
+def named_secret(workspace: Path, name: str) -> str:
+    """
+    A secret that is named after a key of the workspace file, found as every variable is; empty when it is not set.
+
+    Args:
+        name: in capitals, without the prefix: ``ROBOT_OPS_ADDRESS``.
+
+    Raises:
+        ConfigurationError: its file cannot be read.
+    """
+    variable = f"{PREFIX}{name}"
+    for variables in (os.environ, _dotenv_values(workspace / ".env")):
+        if value := variables.get(variable):
+            return value.strip()
+        if path := variables.get(f"{variable}_FILE"):
+            return _first_text(f"{variable}_FILE", Path(path))
+    return ""
+
+
 def missing_variable(name: str) -> ConfigurationError:
     """The error for a variable that is not set; ``name`` is the field's name."""
     variable = f"{PREFIX}{name.upper()}"
@@ -196,9 +220,14 @@ def _with_defaults(read: Environment) -> Environment:
 
 def unknown_variables(dotenv: Path) -> tuple[tuple[str, str], ...]:
     """The QUNFLOW_ names in a ``.env`` that no setting has, each with what was probably meant."""
+    valid = [f"{PREFIX}{name.upper()}" for name in Environment.model_fields]
+    names = [name for name in _dotenv_values(dotenv) if name.startswith(PREFIX) and not name.startswith(NAMED_PREFIXES)]
+    unknown = [name for name in names if name.removesuffix("_FILE") not in valid]
+    return tuple((name, did_you_mean(name, valid)) for name in unknown)
+
+
+def _dotenv_values(dotenv: Path) -> Mapping[str, str]:
     from dotenv import dotenv_values
 
-    valid = [f"{PREFIX}{name.upper()}" for name in Environment.model_fields]
-    names = dotenv_values(dotenv) if dotenv.is_file() else {}
-    unknown = [name for name in names if name.startswith(PREFIX) and name.removesuffix("_FILE") not in valid]
-    return tuple((name, did_you_mean(name, valid)) for name in unknown)
+    found = dotenv_values(dotenv) if dotenv.is_file() else {}
+    return {name: value or "" for name, value in found.items()}

@@ -47,6 +47,10 @@ def _in_workspace(workspace: Workspace, document: Document) -> Iterator[Mistake]
                 problem = f"the chat_id of group {group.key!r} is already that of group {chats[group.chat_id]!r}"
                 yield Mistake(document.place_of(keys), problem, "give each group its own chat_id")
             chats.setdefault(group.chat_id, group.key)
+    channels = workspace.channels
+    for name, named in (("robots", channels.robots), ("services", channels.services)):
+        # Keys that differ in - and _ only would share one secret.
+        yield from _twice(document, ("channels", name), "key", [one.key.replace("_", "-") for one in named])
     communities = [community.key for community in workspace.communities]
     for number, form in enumerate(workspace.forms):
         yield from _unknown(document, ("forms", number, "community"), form.community, communities, "community")

@@ -124,6 +124,9 @@ _TAIL = """
 
 channels:
   wecom: {{enabled: true}}
+  # robots:                          # 群机器人；地址放在 .env 的 QUNFLOW_ROBOT_OPS_ADDRESS，签名密钥放在 …_SECRET
+  #   - {{key: ops, platform: dingtalk}}
+  # mail: {{host: smtp.exmail.qq.com, port: 465, security: tls, sender: news@brand.example, user: news@brand.example}}
 
 forms:                               # 表单提交后进线索；fields 左边是含义，右边是表单里的字段名
   - form: Oet50U
@@ -152,6 +155,8 @@ QUNFLOW_WECOM_SECRET=
 QUNFLOW_WECOM_AGENT_ID=
 QUNFLOW_WECOM_CALLBACK_TOKEN=
 QUNFLOW_WECOM_CALLBACK_AES_KEY=
+# 邮件服务器的密码；机器人的地址和签名密钥写成 QUNFLOW_ROBOT_<KEY>_ADDRESS 和 QUNFLOW_ROBOT_<KEY>_SECRET
+QUNFLOW_MAIL_PASSWORD=
 # qunflow web 对外的地址，短链和手机页面用
 QUNFLOW_WEB_URL=
 # 留空 = 工作区里的 state/qunflow.sqlite3
