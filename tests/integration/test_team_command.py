@@ -24,13 +24,10 @@ def run(
     """Runs ``qunflow team …`` in a workspace with one approver."""
     for name in [name for name in os.environ if name.startswith("QUNFLOW_")]:
         monkeypatch.delenv(name)
-    variables = {
-        "QUNFLOW_WECOM_CORP_ID": "ww1",
-        "QUNFLOW_WECOM_SECRET": "s",
-        "QUNFLOW_WEB_URL": "https://go.example.com",
-    }
+    monkeypatch.setenv("QUNFLOW_WECOM_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("QUNFLOW_WEB_URL", "https://go.example.com")
     folder = tmp_path / "brand"
-    write_workspace(folder, None, date(2026, 3, 2), variables=variables)
+    write_workspace(folder, None, date(2026, 3, 2))
     with (folder / "qunflow.yaml").open("a", encoding="utf-8") as file:
         file.write("\nteam:\n  - {userid: li, name: 小李, roles: [approver, operator]}\n")
     shutil.copy(sqlite_template, folder / "state" / "qunflow.sqlite3")
