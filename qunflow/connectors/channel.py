@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, TypeAlias
 
-from qunflow.connectors.limiter import Rate
+from qunflow.connectors.pacer import Rate
 from qunflow.connectors.wecom import limits
 from qunflow.errors import BadInput
 

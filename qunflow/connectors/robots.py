@@ -22,7 +22,7 @@ import httpx
 
 from qunflow.connectors.channel import NOT_SENT, Accepted, Declaration, Held, Refused, Sent, Unknown
 from qunflow.connectors.http import Answer, AnswerLost, Http, LoopThread, allowed_address, is_loopback
-from qunflow.connectors.limiter import Limiter
+from qunflow.connectors.pacer import Limit, Pacer
 from qunflow.errors import ChannelUnavailable, ConfigurationError
 
 SETTINGS_WAIT_S = 600.0
@@ -111,7 +111,8 @@ class Turns:
     """
 
     def __init__(self, declaration: Declaration, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limiter = Limiter(declaration.rates, clock)
+        self._pacer = Pacer(None, clock)
+        self._limits = [Limit(declaration.name, declaration.rates)] if declaration.rates else []
         self._clock = clock
         self._lock = threading.Lock()
         self._not_before_s = 0.0
@@ -120,7 +121,7 @@ class Turns:
         """Count one call and give 0, or the seconds until it may be made."""
         with self._lock:
             left_s = self._not_before_s - self._clock()
-            return left_s if left_s > 0 else self._limiter.wait_s("")
+            return left_s if left_s > 0 else self._pacer.wait_s(self._limits)
 
     def pause(self, wait_s: float) -> None:
         """Let nobody call for a while."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qunflow.clock import Clock, SandboxClock, SystemClock
+from qunflow.connectors.pacer import Pacer
 from qunflow.connectors.wecom.client import WeCom
 from qunflow.connectors.wecom.session import CALL_RATES
 from qunflow.delivery.ports import Ports
@@ -116,6 +117,7 @@ def _wecom(home: Path, environment: Environment) -> WeCom:
         token_file=home / "state" / "wecom-token",
         media_file=home / "state" / "wecom-uploads.json",
         rates=rates,
+        pacer=Pacer(home / "state" / "pace"),
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import httpx
 
 from qunflow.connectors.http import LoopThread, allowed_address
-from qunflow.connectors.limiter import Rate
+from qunflow.connectors.pacer import Pacer, Rate
 from qunflow.connectors.wecom import limits
 from qunflow.connectors.wecom.acquisition import AcquisitionLinks
 from qunflow.connectors.wecom.albums import Albums
@@ -99,6 +99,7 @@ class WeCom:
         token_file: where the processes of a workspace share the access token; without it each has its own.
         media_file: where they share which files are uploaded; without it this object remembers its own.
         rates: how often each call may be made; over it a call is refused here, as WeCom would.
+        pacer: where the processes of a machine count their calls together; without it this object counts alone.
         witness: is shown every answer as it came, with its path; tokens too.
         first_pages: of every list only the first page is read.
 
@@ -119,6 +120,7 @@ class WeCom:
         token_file: Path | None = None,
         media_file: Path | None = None,
         rates: Sequence[Rate] = CALL_RATES,
+        pacer: Pacer | None = None,
         witness: Witness | None = None,
         first_pages: bool = False,
     ) -> None:
@@ -133,6 +135,7 @@ class WeCom:
             timeout_s=timeout_s,
             token_file=token_file,
             rates=rates,
+            pacer=pacer,
             witness=witness,
             first_pages=first_pages,
         )

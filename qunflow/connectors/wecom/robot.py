@@ -21,7 +21,7 @@ from typing import Any, Literal
 import httpx
 
 from qunflow.connectors.http import Answer, Http, LoopThread, allowed_address
-from qunflow.connectors.limiter import Limiter, Rate
+from qunflow.connectors.pacer import Limit, Pacer, Rate
 from qunflow.connectors.wecom import limits
 from qunflow.connectors.wecom.answers import Backoff, Body, body_of, over_limit
 from qunflow.connectors.wecom.calls import needed
@@ -37,14 +37,15 @@ _CARDS = ("text_notice", "news_notice")
 
 class Robot:
     """
-    One robot; safe to share between threads. Make one object for each key, as it counts the messages of a minute.
+    One robot; safe to share between threads. Make one object for each key.
 
     Args:
         base_url: ``https://qyapi.weixin.qq.com``, or a sandbox on this machine.
         key: the robot's key.
         transport: replaces the network in tests.
         production: whether real people may be reached; QUNFLOW_ENV decides when left out.
-        clock: seconds that never go backwards, for the count.
+        pacer: where the processes of a machine count together; without it this object counts alone, by ``clock``.
+        clock: seconds that never go backwards.
 
     Every sending raises ``BadInput`` for what WeCom would refuse, ``RateLimited`` for the 21st message of a minute,
     ``AuthRefused`` for a key that is wrong or a robot that is switched off, and ``AnswerLost`` when nobody knows.
@@ -57,13 +58,15 @@ class Robot:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         production: bool | None = None,
+        pacer: Pacer | None = None,
         clock: Callable[[], float] = time.monotonic,
         timeout_s: float = 10.0,
     ) -> None:
         real = os.environ.get("QUNFLOW_ENV") == "production" if production is None else production
         address = allowed_address(base_url, production=real, variable="QUNFLOW_WECOM_BASE_URL")
         self._key = key
-        self._limiter = Limiter([ROBOT_RATE], clock)
+        self._pacer = pacer or Pacer(None, clock)
+        self._limits = [Limit(f"robot {key}", (ROBOT_RATE,))]
         self._backoff = Backoff()
         self._thread = LoopThread("wecom-robot")
         self._http = Http(address, platform="WeCom", transport=transport, timeout_s=timeout_s)
@@ -158,7 +161,7 @@ class Robot:
 
     async def _in_turn(self, message: Body) -> Answer:
         async with self._turn:
-            wait_s = self._limiter.wait_s(_SEND)
+            wait_s = await self._pacer.turn(self._limits, 0.0)
             if wait_s:
                 raise over_limit(_SEND, wait_s)
             return await self._http.send("POST", _path(_SEND), query={"key": self._key}, json=message)

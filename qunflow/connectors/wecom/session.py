@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 import httpx
 
 from qunflow.connectors.http import Answer, Http
-from qunflow.connectors.limiter import Limiter, Rate
+from qunflow.connectors.pacer import Pacer, Rate
 from qunflow.connectors.wecom.answers import (
     TOKEN_REFUSED,
     TRY_LATER,
@@ -25,8 +25,8 @@ from qunflow.connectors.wecom.answers import (
     Kind,
     TokenRefused,
     body_of,
-    over_limit,
 )
+from qunflow.connectors.wecom.pace import Pace
 from qunflow.connectors.wecom.tokens import Token, TokenFile, token_of
 from qunflow.errors import ChannelUnavailable
 
@@ -35,7 +35,6 @@ PARALLEL_CALLS = 4
 _PAGES = 10_000
 # Page 90454 of 2023-08-28: for each corp and interface.
 CALL_RATES = (Rate(10_000, 60), Rate(150_000, 3_600))
-_PATIENCE_S = 2.0
 # The longest file WeCom keeps, and some room for the head of a film.
 FILE_BYTES = 21_000_000
 
@@ -55,6 +54,7 @@ class Session:
         timeout_s: for connecting, and for each wait for bytes.
         token_file: where processes share the token; without it each process has its own.
         rates: how often each call may be made.
+        pacer: where the calls are counted; without it this object counts alone.
         witness: is shown every answer as it came, with its path; tokens too.
         first_pages: of every list only the first page is read.
     """
@@ -69,6 +69,7 @@ class Session:
         timeout_s: float = 10.0,
         token_file: Path | None = None,
         rates: Sequence[Rate] = CALL_RATES,
+        pacer: Pacer | None = None,
         witness: Witness | None = None,
         first_pages: bool = False,
     ) -> None:
@@ -78,7 +79,7 @@ class Session:
         self._shared = TokenFile(token_file, base_url, corp_id, secret) if token_file else None
         self._renewing = asyncio.Lock()
         self._gates: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PARALLEL_CALLS))
-        self._limiter = Limiter(rates)
+        self._pace = Pace(pacer or Pacer(), base_url, f"{base_url} {corp_id}", rates)
         self._backoff = Backoff()
         self._witness = witness
         self._first_pages = first_pages
@@ -171,16 +172,8 @@ class Session:
 
     async def _in_turn(self, method: str, path: str, kind: Kind, **parts: Any) -> Answer:
         async with self._gates[path]:
-            await self._take_turn(path)
+            await self._pace.take(path, parts.get("json"))
             return await self._send(method, path, kind, **parts)
-
-    async def _take_turn(self, path: str) -> None:
-        wait_s = self._limiter.wait_s(path)
-        while 0 < wait_s <= _PATIENCE_S:
-            await asyncio.sleep(wait_s)
-            wait_s = self._limiter.wait_s(path)
-        if wait_s:
-            raise over_limit(path, wait_s)
 
     async def _send(self, method: str, path: str, kind: Kind, **parts: Any) -> Answer:
         try:
