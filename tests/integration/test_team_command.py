@@ -25,6 +25,9 @@ def run(
     for name in [name for name in os.environ if name.startswith("QUNFLOW_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("QUNFLOW_WECOM_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("QUNFLOW_WECOM_CORP_ID", "ww1")
+    monkeypatch.setenv("QUNFLOW_WECOM_SECRET", "s3cret")
+    monkeypatch.setenv("QUNFLOW_WECOM_AGENT_ID", "1000002")
     monkeypatch.setenv("QUNFLOW_WEB_URL", "https://go.example.com")
     folder = tmp_path / "brand"
     write_workspace(folder, None, date(2026, 3, 2))
