@@ -21,6 +21,7 @@ Row = Mapping[str, Any]
 _Key = tuple[Any, ...]
 
 _ABSENT = object()
+_WRITTEN = (str, int, float)
 _SCALARS = frozenset((str, int, float, bool, type(None), object))
 # Kept texts and shapes; a season's worth of personal texts would fill the memory.
 _MOST_KEPT = 10_000
@@ -32,9 +33,10 @@ _FIRST_PLACE = 0xE100
 class _Shape:
     """A text with places: words that stay, and which spoken variable stands where."""
 
-    def __init__(self, raw: str, spoken: Sequence[str]) -> None:
+    def __init__(self, raw: str, there: Sequence[str]) -> None:
+        self.there = there
         self.words = _PLACE.sub("%s", raw.replace("%", "%%"))
-        self.names = [spoken[ord(mark) - _FIRST_PLACE] for mark in _PLACE.findall(raw)]
+        self.names = [there[ord(mark) - _FIRST_PLACE] for mark in _PLACE.findall(raw)]
 
 
 class Bulk:
@@ -43,6 +45,7 @@ class Bulk:
     def __init__(self, copy: Written) -> None:
         self._copy = copy
         self._names = tuple(sorted(copy.reads))
+        self._required = frozenset(copy.variables)
         self._spoken = tuple(sorted(copy.spoken & copy.reads))
         self._deciding = tuple(name for name in self._names if name not in self._spoken)
         self._texts: dict[_Key, str] = {}
@@ -79,24 +82,27 @@ class Bulk:
 
     def _shape(self, row: Row) -> _Shape | None:
         """The split text for a row's deciding values; None when the row has to be rendered by itself."""
-        key = _key(tuple(row.get(name, _ABSENT) for name in self._deciding))
-        if not key or not all(_is_written(row.get(name)) for name in self._spoken):
+        there = tuple([name for name in self._spoken if name in row])
+        if not self._required <= row.keys() or not all(type(row[name]) in _WRITTEN for name in there):
+            return None
+        key = _key((*[row.get(name, _ABSENT) for name in self._deciding], *there))
+        if not key:
             return None
         if key not in self._shapes:
-            _keep(self._shapes, key, self._split(row))
+            _keep(self._shapes, key, self._split(row, there))
         return self._shapes[key]
 
-    def _split(self, row: Row) -> _Shape | None:
-        marks = {name: f"\ue001{chr(_FIRST_PLACE + number)}" for number, name in enumerate(self._spoken)}
+    def _split(self, row: Row, there: Sequence[str]) -> _Shape | None:
+        marks = {name: f"\ue001{chr(_FIRST_PLACE + number)}" for number, name in enumerate(there)}
         values = self._copy.plain({name: row[name] for name in self._deciding if name in row})
         try:
-            return _Shape(self._copy.raw({**values, **marks}), self._spoken)
+            return _Shape(self._copy.raw({**values, **marks}), there)
         except ConfigurationError:
             return None
 
     def _filled(self, shape: _Shape, row: Row) -> str:
         markdown = self._copy.markdown
-        values = {name: harmless(row[name], name, markdown=markdown) for name in self._spoken}
+        values = {name: harmless(row[name], name, markdown=markdown) for name in shape.there}
         spoken = tuple([values[name] for name in shape.names])
         return "" if "" in spoken else self._copy.finished(shape.words % spoken)
 
@@ -105,10 +111,6 @@ def _key(values: _Key) -> _Key | None:
     """What tells rows apart: 1, 1.0 and True are equal and read differently. None for lists and mappings."""
     types = tuple(map(type, values))
     return (values, types) if _SCALARS.issuperset(types) else None
-
-
-def _is_written(value: Any) -> bool:
-    return type(value) in (str, int, float)
 
 
 def _keep(kept: dict[_Key, Any], key: _Key, value: Any) -> None:

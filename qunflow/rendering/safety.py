@@ -107,10 +107,11 @@ def optional_variables(tree: nodes.Template) -> frozenset[str]:
 
 
 def spoken_variables(tree: nodes.Template) -> frozenset[str]:
-    """The variables a template only writes out: their values change nothing else in the text."""
+    """The variables a template only writes out, or asks for: their values change nothing else in the text."""
     outputs = [child for output in tree.find_all(nodes.Output) for child in output.nodes]
     written = {id(child) for child in outputs if isinstance(child, nodes.Name)}
-    decides = {name.name for name in tree.find_all(nodes.Name) if id(name) not in written}
+    asked = {id(test.node) for test in tree.find_all(nodes.Test) if test.name == "defined"}
+    decides = {name.name for name in tree.find_all(nodes.Name) if id(name) not in written | asked}
     return frozenset(child.name for child in outputs if isinstance(child, nodes.Name) and child.name not in decides)
 
 

@@ -42,7 +42,7 @@ class Written:
     A template ready to be rendered.
 
     ``variables`` must be given (each with the line of its first use), ``optional`` may be; ``spoken`` are only written
-    out, so that their values change nothing else. In ``markdown`` the signs in values lose their meaning.
+    out or asked for, so that their values change nothing else. In ``markdown`` the signs in values lose their meaning.
     """
 
     template: Template

@@ -26,6 +26,8 @@ COPIES = {
     "twice.j2": "{{ item }}、{{ item }}，{{ nickname }}",
     "branch.j2": "{% if left < 5 %}{{ nickname }}，只剩 {{ left }}{% else %}还有{{ item }}{% endif %}",
     "optional.j2": "{{ item }}{% if coupon is defined %}，券 {{ coupon }} 元{% endif %}",
+    "asked.j2": "{% if coupon is defined %}{{ item }}{% if price is defined %}{{ price }}{% endif %}{% endif %}晚安",
+    "unreached.j2": "{% if left < 5 %}{{ nickname }}{% if price == 1 %}{{ item }}{% endif %}{% endif %}早",
     "loop.j2": "{% for rule in rules %}{{ loop.index }}. {{ rule }} {{ nickname }}\n{% endfor %}",
     "shadow.j2": "{% for item in rules %}{{ item }}{% endfor %}{{ price }}",
     "filters.j2": "{{ fen|yuan }} 元，{{ rules|join('、') }}，{{ nickname }}",
