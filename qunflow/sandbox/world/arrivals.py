@@ -16,20 +16,27 @@ from qunflow.sandbox.world.spec import ChannelSpec
 from qunflow.sandbox.world.traits import address_of, name_of, phone_of
 
 FILLS_FORM = 0.8
+GIVES_IDENTITY, BAD_PHONE, PHONE_IN_OTHER_WORDS = 0.75, 0.04, 0.15
 STOPS_AFTER_FORM = 0.12
 SENDS_TWICE = 0.06
 UNFRIENDS = 0.25
+WOMEN = 0.68
+QUIETEST_DAY, BUSIEST_DAY = 0.6, 1.4
 _BUSY_HOURS = tuple((hour, 1.0 + (hour in (10, 12, 19, 20))) for hour in range(8, 22))
 
 
 def plan_day(community: Community, start: int) -> None:
     """Decide who comes on the local day that starts now; more on Saturdays, when the stall stands in the yard."""
     dice, rate = community.dice, community.spec.arrivals_per_day
-    count = int(rate * (0.6 + 0.8 * dice.roll("arrivals", start)) + dice.roll("arrivals rounding", start))
+    count = int(rate * _busy(dice.roll("arrivals", start)) + dice.roll("arrivals rounding", start))
     for nth in range(count):
         hour = dice.weighted(_BUSY_HOURS, "arrival hour", start, nth)
         at = start + hour * 3_600 + int(dice.roll("arrival second", start, nth) * 3_600)
         community.plan(at, "arrive")
+
+
+def _busy(roll: float) -> float:
+    return QUIETEST_DAY + (BUSIEST_DAY - QUIETEST_DAY) * roll
 
 
 async def arrive(community: Community, about: dict[str, Any]) -> None:
@@ -70,7 +77,7 @@ def _put(community: Community, number: int, channel: ChannelSpec | None, **about
         "buying": channel.buying if channel else 1.0,
         "leaving": channel.leaving if channel else 1.0,
     }
-    who = clients.add_customer(platform, name, 1 + int(dice.roll("gender", number) < 0.68))
+    who = clients.add_customer(platform, name, 1 + int(dice.roll("gender", number) < WOMEN))
     came = {"channel": channel.key if channel else "", "arrived_at": platform.now()}
     return community.people.put(Person(number, who, name, **{**ordinary, **came, **about}))
 
@@ -126,11 +133,11 @@ def pick_chat(community: Community, person: Person) -> Chat | None:
 def lead_of(community: Community, person: Person) -> Lead:
     """What the person wrote into the form; some phones are wrong, some people do not give their WeChat away."""
     dice, number = community.dice, person.number
-    who = person.who if not person.junk and dice.roll("gives id", number) < 0.75 else ""
+    who = person.who if not person.junk and dice.roll("gives id", number) < GIVES_IDENTITY else ""
     phone = person.phone
-    if person.junk or dice.roll("bad phone", number) < 0.04:
+    if person.junk or dice.roll("bad phone", number) < BAD_PHONE:
         phone = dice.pick((phone[:-1], "12345678901", "同微信", phone + "0"), "how bad", number)
-    elif dice.roll("written phone", number) < 0.15:
+    elif dice.roll("written phone", number) < PHONE_IN_OTHER_WORDS:
         phone = dice.pick(
             (f"{phone[:3]} {phone[3:7]} {phone[7:]}", f"+86{phone}", f"{phone[:3]}-{phone[3:]}"), "written", number
         )

@@ -31,6 +31,12 @@ _COMMON = frozenset(
         "小满生",
     )
 )
+ORDINARY_APPEAL, LEAST_APPEAL = 0.5, 0.05
+ASKING, PRICED = 0.15, 0.12
+WELL_MEASURED, MEASURE = 0.1, (30, 180)
+BARE, BARE_BELOW = 0.25, 12
+WALL_FROM, WALL_STEEPNESS, MOST_OF_A_WALL = 260, 600, 0.35
+SHOUTING, SHOUTS = 0.2, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +88,13 @@ def _appeal(text: str, *, asks: bool, priced: bool) -> float:
 
     Bare links with a few words are worst: nobody knows what is behind them.
     """
-    words = len(_LINK.sub("", text))
-    appeal = 0.5 + 0.15 * asks + 0.12 * priced
-    appeal += 0.1 if 30 <= words <= 180 else 0.0
-    appeal -= 0.25 if words < 12 else 0.0
-    appeal -= min(max(words - 260, 0) / 600, 0.35)
-    appeal -= 0.2 * (text.count("!") + text.count("\uff01") >= 4)
-    return min(max(appeal, 0.05), 1.0)
+    length = len(_LINK.sub("", text))
+    appeal = ORDINARY_APPEAL + ASKING * asks + PRICED * priced
+    appeal += WELL_MEASURED if MEASURE[0] <= length <= MEASURE[1] else 0.0
+    appeal -= BARE if length < BARE_BELOW else 0.0
+    appeal -= min(max(length - WALL_FROM, 0) / WALL_STEEPNESS, MOST_OF_A_WALL)
+    appeal -= SHOUTING * (text.count("!") + text.count("\uff01") >= SHOUTS)
+    return min(max(appeal, LEAST_APPEAL), 1.0)
 
 
 def _subjects(text: str) -> frozenset[str]:

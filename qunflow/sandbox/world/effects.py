@@ -15,7 +15,7 @@ from typing import Any
 from qunflow.sandbox.kept import Kept
 from qunflow.sandbox.world import rules
 from qunflow.sandbox.world.community import DAY_S, Community
-from qunflow.sandbox.world.content import Features, features_of
+from qunflow.sandbox.world.content import LEAST_APPEAL, Features, features_of
 from qunflow.sandbox.world.planting import ContentSpec, Kind
 from qunflow.sandbox.world.records import Person, Post
 
@@ -48,7 +48,7 @@ def appeal_of(community: Community, text: str, attachments: list[dict[str, Any]]
     """A message's appeal, 0.05 to 1, with what was planted for its sort."""
     features = features_of(text, attachments)
     planted = sum(one.appeal for one in _about(community.spec.content, text, kind_of(features)))
-    return min(max(features.appeal + planted, 0.05), 1.0)
+    return min(max(features.appeal + planted, LEAST_APPEAL), 1.0)
 
 
 def treat(community: Community, text: str, reached: Iterable[str]) -> None:

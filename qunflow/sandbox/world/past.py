@@ -22,7 +22,8 @@ from qunflow.sandbox.world.rules import DayHeard
 
 OPENING_SHARE = 0.3
 OPENING_DAYS = 4
-OLD_JOIN_CHANCE = 0.60
+OLD_JOIN_CHANCE = 0.66
+PROMOTED = 0.5
 FRIDAY, WEDNESDAY = 4, 2
 PROMOTED_AT_S = 10 * 3_600
 # A second of a day and what happens then.
@@ -104,7 +105,7 @@ def _fill_form(community: Community, person: Person) -> None:
 def _found_the_group(community: Community, person: Person) -> bool:
     friend = community.platform.is_friend(community.spec.helper, person.who)
     eager = community.traits(person).eager
-    return friend and community.dice.roll("past join", person.number) < OLD_JOIN_CHANCE * (0.5 + eager / 2) * 1.1
+    return friend and community.dice.roll("past join", person.number) < OLD_JOIN_CHANCE * (0.5 + eager / 2)
 
 
 def _enter(community: Community, person: Person) -> None:
@@ -198,7 +199,7 @@ def _promotions(community: Community) -> list[Turn]:
 def _promote(community: Community, person: Person) -> None:
     """An order opens the members' group; half of the buyers come."""
     member_groups = [c for c in community.platform.chats if (g := community.group_spec(c.chat_id)) and g.share == 0]
-    invited = community.dice.roll("promoted", person.number, person.orders) < 0.5
+    invited = community.dice.roll("promoted", person.number, person.orders) < PROMOTED
     for chat in member_groups[:1]:
         if invited and f"{chat.chat_id}/{person.who}" not in community.platform.seats and community.chats_of(person):
             clients.enter(community.platform, chat.chat_id, person.who, clients.INVITED, invitor=chat.owner)

@@ -19,6 +19,10 @@ from qunflow.sandbox.world.staff import StaffHabits
 READ_DELAY_S = 1_300
 PRIVATE_DELAY_S = 500
 PRIVATE_READ = 0.82
+REPEATED_APPEAL = 0.35
+TWO_PIECES = 0.2
+REFUNDS = 0.05
+KNOWN_BY_PHONE = 0.4
 CHECK_IN_DAYS = 7
 REPEATED_S = 3 * DAY_S
 
@@ -91,7 +95,7 @@ async def order(community: Community, about: dict[str, Any]) -> None:
     number = f"XM{platform.number('order'):07d}"
     platform.storage.note_events([(platform.now(), "order", person.who, about["chat"], about["amount"])])
     await _push_order(community, person, {**about, "order": number, "paid_at": platform.now()}, "paid")
-    if community.dice.roll("refund", person.number, person.orders) < 0.05:
+    if community.dice.roll("refund", person.number, person.orders) < REFUNDS:
         later = awake_from(
             platform.now() + DAY_S + community.dice.waiting(DAY_S, "refund delay", person.number, person.orders)
         )
@@ -135,7 +139,7 @@ def _posted(community: Community, chat_id: str, text: str, attachments: list[dic
     now, start = community.platform.now(), day_start(community.platform.now())
     earlier = community.posts.where("chat", chat_id)
     repeated = any(post.text == text and post.at > now - REPEATED_S for post in earlier)
-    appeal = effects.appeal_of(community, text, attachments) * (0.35 if repeated else 1.0)
+    appeal = effects.appeal_of(community, text, attachments) * (REPEATED_APPEAL if repeated else 1.0)
     nth = 1 + sum(post.at >= start for post in earlier)
     number = community.platform.number("post")
     return community.posts.put(Post(number, chat_id, now, text, attachments, appeal, nth))
@@ -163,7 +167,7 @@ async def _consider(community: Community, person: Person, post: Post, features: 
     community.platform.storage.note_events([(now, "click", person.who, post.chat_id, 0)])
     price = features.price_fen or community.traits(person).budget_fen
     if dice.roll("buy", *_named(post), person.number) < effects.buying_chance(community, person, post, warm_up, price):
-        pieces = 2 if dice.roll("pieces", *_named(post), person.number) < 0.2 else 1
+        pieces = 2 if dice.roll("pieces", *_named(post), person.number) < TWO_PIECES else 1
         later = now + 90 + dice.waiting(300, "pay delay", *_named(post), person.number)
         code = features.offers[0].rsplit("/", 1)[-1]
         community.plan(
@@ -221,7 +225,7 @@ async def _group_code(community: Community, person: Person, features: Features) 
 
 async def _push_order(community: Community, person: Person, about: dict[str, Any], status: str) -> None:
     # A shop knows a phone or a WeChat identity, not both; those who never left a phone are known by the latter.
-    by_phone = person.has_form and community.dice.roll("known by", person.number, about["paid_at"]) < 0.4
+    by_phone = person.has_form and community.dice.roll("known by", person.number, about["paid_at"]) < KNOWN_BY_PHONE
     known = {"phone": person.phone} if by_phone else {"external_userid": person.who}
     body = {
         "order_no": about["order"],

@@ -7,7 +7,15 @@ from math import exp
 
 from qunflow.sandbox.dice import Dice
 
+# Means and spreads of bell-shaped traits; sociability is log-normal instead: few people do most of the talking.
+INTEREST = (0.45, 0.22)
+PULLED_CARE = 0.65
 MEDIAN_SOCIABLE, SPREAD_SOCIABLE = 0.075, 1.5
+DILIGENT = (0.30, 0.26)
+TOLERANCE = (8.0, 2.5)
+BUDGET_FEN = (4_500.0, 1_800.0)
+EAGER = (0.72, 0.18)
+NICKNAMED = 0.2
 _SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧"
 _GIVEN = "雨晨子涵欣怡思远嘉宁若溪文博佳琪晓东丽华建国秀英志强美玲俊杰春梅海燕小芳立新桂兰"
 _NICKNAMES = ("阳台种番茄", "一碗热干面", "不吃香菜", "春风十里", "楼下老王", "橘子汽水", "糖炒栗子", "慢慢来")
@@ -38,20 +46,20 @@ RING = Traits(interest=0.0, sociable=0.0, diligent=1.0, tolerance=1_000.0, budge
 
 def traits_of(dice: Dice, number: int, keen: float = 1.0, *, pulled: bool = False) -> Traits:
     """The traits of person ``number``; people pulled in by others care less on average."""
-    care = keen * (0.65 if pulled else 1.0)
+    care = keen * (PULLED_CARE if pulled else 1.0)
     return Traits(
-        interest=_unit(dice.normal(0.45 * care, 0.22, "interest", number)),
+        interest=_unit(dice.normal(INTEREST[0] * care, INTEREST[1], "interest", number)),
         sociable=_unit(MEDIAN_SOCIABLE * exp(dice.normal(0.0, SPREAD_SOCIABLE, "sociable", number))),
-        diligent=_unit(dice.normal(0.30, 0.26, "diligent", number)),
-        tolerance=max(dice.normal(8.0, 2.5, "tolerance", number), 1.0),
-        budget_fen=max(int(dice.normal(4_500, 1_800, "budget", number)), 900),
-        eager=_unit(dice.normal(0.72, 0.18, "eager", number)),
+        diligent=_unit(dice.normal(*DILIGENT, "diligent", number)),
+        tolerance=max(dice.normal(*TOLERANCE, "tolerance", number), 1.0),
+        budget_fen=max(int(dice.normal(*BUDGET_FEN, "budget", number)), 900),
+        eager=_unit(dice.normal(*EAGER, "eager", number)),
     )
 
 
 def name_of(dice: Dice, number: int) -> str:
     """A display name: mostly a Chinese name, sometimes a nickname."""
-    if dice.roll("nickname", number) < 0.2:
+    if dice.roll("nickname", number) < NICKNAMED:
         return f"{dice.pick(_NICKNAMES, 'nick', number)}{number}"
     given = "".join(dice.pick(_GIVEN, "given", number, place) for place in range(2))
     return dice.pick(_SURNAMES, "surname", number) + given
