@@ -32,7 +32,7 @@ from qunflow.settings.environment import load_environment
 from tests.integration.sandbox_caller import CORP, SECRET, Caller
 
 OPTIONS = Options(CORP, SECRET, seed=5)
-Change = Callable[[dict[str, Any]], Any]
+Change = Callable[[Any], Any]
 EC = "externalcontact"
 TAGS = f"{EC}/get_corp_tag_list"
 GROUP = f"{EC}/groupchat/get"
@@ -112,12 +112,16 @@ def proxied(platform: str) -> Iterator[Company]:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {"Content-Type": self.headers.get("Content-Type") or "application/json"}
             url = f"{platform}{self.path}"
-            answer = through.request(self.command, url, content=content, headers=headers).json()
+            answer = through.request(self.command, url, content=content, headers=headers)
             call = self.path.partition("?")[0].removeprefix("/cgi-bin/")
             company.asked.append(call)
-            changed = company.changes.get(call, dict)(answer)
-            body = changed if isinstance(changed, bytes) else json.dumps(changed).encode()
             self.send_response(200)
+            if disposition := answer.headers.get("Content-Disposition"):
+                self.send_header("Content-Disposition", disposition)
+                changed = company.changes.get(call, bytes)(answer.content)
+            else:
+                changed = company.changes.get(call, dict)(answer.json())
+            body = changed if isinstance(changed, bytes) else json.dumps(changed).encode()
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -343,6 +347,13 @@ def test_a_refused_write_leaves_nothing_to_delete(company: Company) -> None:
     assert [found[path] for path in WRITE[:3]] == ["refused", "not_asked", "not_asked"]
     assert {found[path] for path in WRITE[3:]} == {"alike"}
     assert WRITE[2] not in company.asked
+
+
+def test_a_file_that_comes_back_changed_is_no_success(company: Company) -> None:
+    """The content counts, as a file has no keys to compare."""
+    company.changes["media/get"] = lambda content: content + b"."
+    found = {one.call: one.state for one in comparisons(load_environment(company.workspace), write=True)}
+    assert found["media/get"] == "not_asked"
 
 
 def test_a_trial_that_breaks_off_deletes_what_it_made(company: Company) -> None:

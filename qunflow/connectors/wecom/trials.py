@@ -42,6 +42,7 @@ WRITE = (
     f"{EC}/update_intercept_rule",
     f"{EC}/del_intercept_rule",
     "media/upload",
+    "media/get",
     "media/upload_attachment",
     f"{EC}/add_product_album",
     f"{EC}/update_product_album",
@@ -70,6 +71,7 @@ def write(wecom: WeCom, witness: Witness, name: str, now: datetime) -> None:
     for group in (witness.tried(wecom.groups) or [])[:1]:
         _try_join_way(wecom, witness, name, str(group.get("chat_id")))
     _try_welcome(wecom, witness, name)
+    _try_file(wecom, witness, name)
     _try_product(wecom, witness, name, now)
 
 
@@ -125,9 +127,14 @@ def _try_welcome(wecom: WeCom, witness: Witness, name: str) -> None:
         trial.use(welcomes.edit, template_id, f"{name}-2")
 
 
+def _try_file(wecom: WeCom, witness: Witness, name: str) -> None:
+    media_id = witness.tried(wecom.media.upload, "image", f"{name}.png", picture())
+    if media_id and witness.tried(wecom.media.get, media_id) == picture():
+        witness.took("media/get")
+
+
 def _try_product(wecom: WeCom, witness: Witness, name: str, now: datetime) -> None:
     albums, trial = wecom.albums, _Trial(witness, f"a product {name!r}")
-    witness.tried(wecom.media.upload, "image", f"{name}.png", picture())
     media_id = witness.tried(wecom.media.id_of, "image", f"{name}.png", picture(), now, "album")
     if media_id is None:
         return
