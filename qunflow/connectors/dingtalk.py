@@ -91,7 +91,7 @@ class DingTalkRobot:
         self._token = key_in(line.platform, webhook, f"{_PATH}?access_token=")
         self._secret = secret
         self._now = now
-        self._turns = Turns(self.declaration, clock)
+        self._turns = Turns(self.declaration, self._token, line.pacer, clock)
 
     def __repr__(self) -> str:
         return "DingTalkRobot(token=***)"

@@ -85,7 +85,7 @@ class FeishuRobot:
         self._path = _HOOK + key_in(line.platform, webhook, _HOOK)
         self._secret = secret
         self._now = now
-        self._turns = Turns(self.declaration, clock)
+        self._turns = Turns(self.declaration, self._path, line.pacer, clock)
 
     def __repr__(self) -> str:
         return "FeishuRobot(key=***)"

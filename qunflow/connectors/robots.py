@@ -23,7 +23,7 @@ import httpx
 from qunflow.connectors.channel import NOT_SENT, Accepted, Declaration, Held, Refused, Sent, Unknown
 from qunflow.connectors.http import Answer, AnswerLost, Http, LoopThread, allowed_address, is_loopback
 from qunflow.connectors.pacer import Limit, Pacer
-from qunflow.errors import ChannelUnavailable, ConfigurationError
+from qunflow.errors import ChannelUnavailable, ConfigurationError, QunflowError
 
 SETTINGS_WAIT_S = 600.0
 _BUSY_STATUS, _BUSY_WAIT_S = 429, 60.0
@@ -64,6 +64,7 @@ class Line:
         base_url: ``https://`` and one of the platform's hosts, or a sandbox on this machine.
         production: whether real people may be reached; QUNFLOW_ENV decides when left out.
         transport: replaces the network in tests.
+        pacer: where the processes of a machine count together; without it each robot counts alone.
 
     Raises:
         ConfigurationError: another host, or a sandbox in production, or a real platform outside of it.
@@ -76,12 +77,14 @@ class Line:
         *,
         production: bool | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        pacer: Pacer | None = None,
         timeout_s: float = 10.0,
     ) -> None:
         real = os.environ.get("QUNFLOW_ENV") == "production" if production is None else production
         address = allowed_address(base_url, production=real, variable=platform.variable)
         _require_host(platform, address)
         self.platform = platform
+        self.pacer = pacer
         self._thread = LoopThread(f"{platform.name.lower()}-robots")
         self._http = Http(address, platform=platform.name, transport=transport, timeout_s=timeout_s)
 
@@ -107,12 +110,17 @@ class Turns:
     """
     When a robot may be called again: by its rates, and by what the platform last asked for.
 
-    Only this object's calls are counted, so make one robot for each key.
+    Args:
+        key: the robot's; what is counted is counted for it.
+        pacer: who counts; without one only this object's calls are.
+        clock: seconds that never go backwards.
     """
 
-    def __init__(self, declaration: Declaration, clock: Callable[[], float] = time.monotonic) -> None:
-        self._pacer = Pacer(None, clock)
-        self._limits = [Limit(declaration.name, declaration.rates)] if declaration.rates else []
+    def __init__(
+        self, declaration: Declaration, key: str, pacer: Pacer | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._pacer = pacer or Pacer(None, clock)
+        self._limits = [Limit(f"{declaration.name} {key}", declaration.rates)]
         self._clock = clock
         self._lock = threading.Lock()
         self._not_before_s = 0.0
@@ -134,7 +142,10 @@ def deliver(line: Line, turns: Turns, path: str, query: Mapping[str, str], body:
     size, most = _size(body), line.platform.body_bytes
     if not 0 < size <= most:
         return Refused(NOT_SENT, f"the request has {size} bytes, {line.platform.name} takes {most}: shorten the text")
-    wait_s = turns.wait_s()
+    try:
+        wait_s = turns.wait_s()
+    except QunflowError as error:
+        return Held(_BUSY_WAIT_S, error.problem)
     if wait_s > 0:
         return Held(wait_s, f"{line.platform.name} takes no more for now, nothing was sent")
     try:

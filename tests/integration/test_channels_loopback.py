@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from qunflow.connectors.channel import Accepted, Channel, Held, Link, Outgoing, Refused, Unknown
 from qunflow.connectors.dingtalk import DINGTALK, DingTalkRobot
 from qunflow.connectors.feishu import FEISHU, FeishuRobot
+from qunflow.connectors.pacer import Pacer
 from qunflow.connectors.robots import Line
 from qunflow.connectors.wecom.robot import Robot
 from qunflow.connectors.wecom_robot import WeComRobot
@@ -214,6 +216,26 @@ def test_the_declared_rate_is_kept_before_the_platform_has_to(platform: Told) ->
     assert endings[:20] == [Accepted()] * 20
     assert isinstance(endings[20], Held)
     assert len(platform.seen()) == 20
+
+
+def test_processes_count_the_messages_of_a_robot_together(platform: Told, tmp_path: Path) -> None:
+    """Two objects with a count in one folder send twenty a minute between them, and no file tells the key."""
+    pacers = [Pacer(tmp_path, lambda: 0.0), Pacer(tmp_path, lambda: 0.0)]
+    endings = []
+    for pacer in pacers:
+        with Line(DINGTALK, platform.url, production=False, pacer=pacer) as line:
+            robot = DingTalkRobot(line, KEY)
+            endings += [robot.send(GOOD_MORNING) for _ in range(11)]
+    assert endings.count(Accepted()) == 20
+    assert not [path for path in tmp_path.rglob("*") if KEY in path.name or KEY.encode() in path.read_bytes()]
+
+
+def test_a_count_that_cannot_be_written_holds_the_message(platform: Told, tmp_path: Path) -> None:
+    """Without the count nobody knows whether the platform would block the robot."""
+    (tmp_path / "file").write_text("")
+    with Line(DINGTALK, platform.url, production=False, pacer=Pacer(tmp_path / "file")) as line:
+        assert isinstance(DingTalkRobot(line, KEY).send(GOOD_MORNING), Held)
+    assert platform.seen() == []
 
 
 def test_nobody_is_mentioned_unless_asked_for(dingtalk: DingTalkRobot, feishu: FeishuRobot, platform: Told) -> None:
