@@ -310,6 +310,11 @@ def test_writing_makes_one_of_each_and_leaves_none(company: Company, capsys: pyt
     assert left(company) == before
 
 
+def test_the_token_is_not_kept_with_the_answers(alike: Answers) -> None:
+    """Keys and types are compared, so its text is of no use."""
+    assert (alike["gettoken"] or {})["access_token"] == "***"
+
+
 def test_nothing_is_written_and_asked_without_confirmation(
     company: Company, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -96,8 +96,10 @@ _SETTINGS: dict[int, str] = {
     41004: "set QUNFLOW_WECOM_SECRET",
     48001: "let the corp's administrator authorise this interface for the application",
     48002: "add the application under 客户联系 → 可调用接口的应用 in the admin console",
+    48006: "open the application in the admin console: WeCom takes rights back that were not used for long",
     50003: "enable the application in the admin console",
     60020: "add this server's address{seen} to 企业可信IP in the admin console; it works about a minute later",
+    60031: "ask the corp's administrator: the application is barred from this interface",
     93000: "copy the robot's address from its group again: the key is wrong, or the robot was removed",
     93004: "enable the robot in its group",
     301002: "QUNFLOW_WECOM_AGENT_ID does not belong to the application of QUNFLOW_WECOM_SECRET",
@@ -108,6 +110,7 @@ _AUTH = frozenset({40001, 40013, 40056, 40091, 41002, 41004, 50003, 93000, 93004
 # Refused for good: code → what to do, for the refusals people meet most.
 _HINTS: dict[int, str] = {
     40003: "check the userid in qunflow.yaml",
+    40007: "the file is not there any more, or is of another kind: upload it again",
     40058: "a field is too long, empty or of the wrong shape",
     40096: "the external userid is not known to this corp",
     41048: "nobody of the recipients can be reached by this sender",
@@ -116,9 +119,11 @@ _HINTS: dict[int, str] = {
     41093: "the task was cancelled",
     41094: "the owner was reminded three times in 24 hours already",
     60011: "add the member to the application's visible range",
+    60021: "add the member to the application's visible range",
     60111: "the userid is not in the address book: check qunflow.yaml",
     81013: "none of the recipients exists: check the userids in qunflow.yaml",
     84061: "they are no contacts of each other any more",
+    84074: "allow the member to have customers: 客户联系 → 权限配置 in the admin console",
 }
 
 

@@ -77,8 +77,10 @@ class Witness:
         self._last: Body | None = None
 
     def __call__(self, path: str, content: bytes) -> None:
-        """See an answer."""
+        """See an answer; of a token only that there is one."""
         self._last = _object(content)
+        if self._last and "access_token" in self._last:
+            self._last = {**self._last, "access_token": "***"}
         held = self.answers.get(path)
         if self._last is not None and (held is None or held.get("errcode")):
             self.answers[path] = self._last

@@ -144,6 +144,11 @@ def test_no_connection_is_known_not_to_have_sent(wecom: WeCom, platform: Platfor
         (40001, ConfigurationError, "QUNFLOW_WECOM_SECRET"),
         (40013, ConfigurationError, "QUNFLOW_WECOM_CORP_ID"),
         (48002, ConfigurationError, "可调用接口的应用"),
+        (48006, ConfigurationError, "takes rights back"),
+        (60031, ConfigurationError, "barred"),
+        (60021, ChannelRefused, "visible range"),
+        (84074, ChannelRefused, "权限配置"),
+        (40007, ChannelRefused, "upload it again"),
     ],
 )
 def test_each_code_has_its_own_type_and_next_step(
