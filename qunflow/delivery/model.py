@@ -74,6 +74,8 @@ class Planned:
         not_after: no longer on time after this instant.
         marketing: False for service messages.
         catch_up: what happens once ``not_after`` has passed.
+        author: who wrote the words, when it was a person; somebody else has to approve them.
+        wave: 0 goes with everybody; 1 is the test group, 2 and on wait until a person has released them.
     """
 
     community: str
@@ -90,6 +92,8 @@ class Planned:
     not_after: datetime
     marketing: bool
     catch_up: CatchUp = "skip"
+    author: str = ""
+    wave: int = 0
 
     @property
     def place(self) -> tuple[str, date, str, int]:

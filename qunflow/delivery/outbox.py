@@ -226,6 +226,8 @@ def _target_row(one: Planned, at: datetime) -> dict[str, Any]:
         "not_after": one.not_after,
         "marketing": one.marketing,
         "catch_up": one.catch_up,
+        "author": one.author,
+        "wave": one.wave,
         "planned_at": at,
     }
 
