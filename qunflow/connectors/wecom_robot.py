@@ -6,6 +6,8 @@ What the robot can say beside plain text, and its limits, stand in ``wecom.robot
 
 from __future__ import annotations
 
+import re
+
 from qunflow.connectors.channel import (
     NOT_SENT,
     WECOM_ROBOT,
@@ -24,6 +26,25 @@ from qunflow.connectors.robots import SETTINGS_WAIT_S
 from qunflow.connectors.wecom.answers import RefusedForNow
 from qunflow.connectors.wecom.robot import Robot
 from qunflow.errors import BadInput, ChannelRefused, ConfigurationError, TransientError
+
+_BEFORE_KEY = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key="
+_KEY = re.compile(r"[A-Za-z0-9_-]{8,128}")
+
+
+def key_of(webhook: str) -> str:
+    """
+    The robot's key, from the whole address people copy or from the key alone.
+
+    Raises:
+        ConfigurationError: the address is of another host or shape; it is not repeated, as it is a secret.
+    """
+    key = webhook.strip().removeprefix(_BEFORE_KEY)
+    if not _KEY.fullmatch(key):
+        raise ConfigurationError(
+            "the address of a WeCom robot cannot be used",
+            f"copy it again from its group: it begins with {_BEFORE_KEY}…",
+        )
+    return key
 
 
 class WeComRobot:
