@@ -217,3 +217,19 @@ def test_words_in_a_private_chat_are_bubbles(play: Playing, screen: tuple[int, i
     tab.wait("document.querySelector('#lines .member .bubble')?.checkVisibility()")
     assert tab.text("#lines .member .bubble") == "给我留五斤"
     assert "王阿姨" in tab.text("#title")
+
+
+def test_an_owner_sends_by_the_form_until_the_quota_is_used_up(play: Playing) -> None:
+    """A mass message without any program is a bubble in the group; the one over the quota is told to be none."""
+    tab = play.tab
+    tab.open(f"{play.page}?tab=acts", *DESKTOP)
+    tab.click("form[data-act=send_own] input[name=text]")
+    tab.type("各位早")
+    tab.click("form[data-act=send_own] button")
+    tab.wait("document.querySelector('#lines .staff .bubble')?.innerText === '各位早'")
+    for _ in range(30):
+        play.act("send_own", userid="owner_zhou", targets=[play.chat], text="早")
+    tab.click("form[data-act=send_own] input[name=text]")
+    tab.type("再来")
+    tab.click("form[data-act=send_own] button")
+    tab.wait("document.querySelector('#told.bad')?.innerText.includes('额度用完了')")

@@ -289,6 +289,19 @@ def test_the_page_says_what_to_do_next(desk: Desk) -> None:
     assert "冻结" in step()
 
 
+def test_a_chat_says_how_many_mass_messages_are_left(desk: Desk) -> None:
+    """What the owner sends alone is counted; a customer has a quota of their own."""
+
+    def title(**query: str) -> str:
+        return desk.page(**query).partition('id="title"')[2].partition("</div>")[0]
+
+    assert "本月还可群发 31 次" in title()
+    desk.act("send_own", userid="owner_zhou", targets=[desk.chat], text="各位早")
+    assert "本月还可群发 30 次" in title()
+    who = desk.act("add_contact", name="王阿姨")["external_userid"]
+    assert "本月还可群发 31 次" in title(**{"with": f"helper_xm/{who}"})
+
+
 def test_every_problem_of_an_act_has_chinese_words() -> None:
     """Each sentence an act may fail with stands in the page's list, and the list holds no other."""
     found = {sentence for file in Path(sandbox.__path__[0]).rglob("*.py") for sentence in sentences(file)}

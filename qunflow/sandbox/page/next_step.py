@@ -30,7 +30,7 @@ def next_step(platform: Platform, waiting: Sequence[Todo], *, runs: bool) -> Ste
     played = {one.userid for one in platform.staff if one.habit == "never"}
     mine = [todo for todo in waiting if todo.userid in played]
     if mine:
-        text = f"{mine[0].name}有 {len(mine)} 条群发等你确认：客户还什么都没看到。"
+        text = f"{mine[0].name}有 {len(mine)} 条群发等你确认，客户还没看到：在「待办」按「确认发送」。"
         return Step(text, "tasks", urgent=True)
     if not played:
         return _choose(platform)

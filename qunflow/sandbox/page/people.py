@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qunflow.sandbox.clients import quota_since
 from qunflow.sandbox.page.bubbles import name_of
 from qunflow.sandbox.platform import Platform
 from qunflow.sandbox.records import Chat, Follow, Seat
@@ -56,6 +57,14 @@ def groups(platform: Platform) -> list[Group]:
         for chat in platform.chats
     ]
     return sorted(found, key=lambda group: group.dismissed)
+
+
+def quota_left(platform: Platform, recipient: str) -> tuple[int, int]:
+    """How many mass messages a group or customer may still get in this period, and how many in all of it."""
+    since, allowed = quota_since(platform.limits.quota_mode, platform.now())
+    received = platform.received.get(recipient)
+    used = sum(at >= since for at in received.times) if received else 0
+    return max(allowed - used, 0), allowed
 
 
 def members(platform: Platform, chat: Chat, named: str = "") -> list[Member]:

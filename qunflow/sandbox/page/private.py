@@ -35,6 +35,11 @@ class PrivateChat:
     last: str
     ended: bool
 
+    @property
+    def who(self) -> str:
+        """The customer's external_userid."""
+        return self.pair.partition("/")[2]
+
 
 def chats(platform: Platform) -> list[PrivateChat]:
     """The newest friendships and the latest conversations, the latest first."""

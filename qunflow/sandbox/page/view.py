@@ -18,6 +18,7 @@ from qunflow.sandbox.world.course import Course
 from qunflow.sandbox.world.exports import instant
 
 TABS = {"chat": "群聊", "tasks": "待办", "members": "成员", "acts": "动作", "log": "记录"}
+PERIODS = {"day_1": "今天", "week_7": "本周", "month_4": "本月", "month_days": "本月"}
 LOG_SHOWN = 60
 MORNING_H = 8
 _WEEKDAYS = "一二三四五六日"
@@ -54,6 +55,8 @@ def view(community: Community, course: Course, query: Mapping[str, str]) -> dict
         "friends": private.chats(platform),
         "groups": groups,
         "chat": chat,
+        "quota": people.quota_left(platform, friend.who if friend else chat.chat_id if chat else ""),
+        "period": PERIODS[platform.limits.quota_mode],
         "group": next((group for group in groups if chat and group.chat_id == chat.chat_id), None),
         "lines": private.bubbles_of(platform, friend.pair)
         if friend

@@ -96,17 +96,19 @@
 
   async function act(form) {
     const body = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
-    const { act: name, newcomer, split } = form.dataset;
+    const { act: name, newcomer, split, list } = form.dataset;
     if (newcomer && !body[newcomer]) {
       body[newcomer] = (await post("act", { act: "add_customer", name: body.newcomer || "路人" })).external_userid;
     }
     delete body.newcomer;
+    if (list) body[list] = [body[list]];
     if (split) {
       [body.userid, body.external_userid] = body[split].split("/");
       delete body[split];
     }
     const found = await post("act", { act: name, ...body });
     if (found.intercepted === 1) throw new Error("这句话被敏感词规则拦下了");
+    if (name === "send_own" && !found.served.length) throw new Error("这个群的群发额度用完了，没有发出去");
     if (name === "scan" && !found.chat_id) throw new Error("码里的群都满了，或者这个人已经在群里");
     for (const field of form.querySelectorAll("textarea, input:not([type=hidden])")) field.value = "";
     sessionStorage.removeItem(drafts(form));
