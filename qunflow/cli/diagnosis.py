@@ -1,7 +1,8 @@
 """
 What ``qunflow doctor`` looks at: this machine, the workspace, its secrets, database, clock and addresses.
 
-Looks and never repairs; no secret's value is read further than to see whether it is there.
+Looks and never repairs; no secret's value is read further than to see whether it can be used. Nothing is sent, unless
+test messages are asked for.
 """
 
 from __future__ import annotations
@@ -49,13 +50,14 @@ class Diagnosis:
     next_step: str = ""
 
 
-def examine(directory: Path, words: Catalogue) -> Iterator[Diagnosis]:
+def examine(directory: Path, words: Catalogue, *, send_test: bool = False) -> Iterator[Diagnosis]:
     """
     Everything about a workspace's machine, item by item.
 
     Args:
         directory: the workspace.
         words: the language of what is found.
+        send_test: send a message through every robot, mail server and service, which nothing else here does.
     """
     exam = _Exam(directory, words)
     yield exam.python()
@@ -74,6 +76,7 @@ def examine(directory: Path, words: Catalogue) -> Iterator[Diagnosis]:
     yield exam.clock(environment)
     yield exam.wecom(environment)
     yield exam.web(environment)
+    yield from exam.channels(environment, send_test)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,17 @@ class _Exam:
         if not environment.web_url:
             return self._tell("web", "warning", "_absent", "_next")
         return self._tell("web", "ok", address=environment.web_url)
+
+    def channels(self, environment: Environment, send_test: bool) -> Iterator[Diagnosis]:
+        from qunflow.cli.channel_check import channel_diagnoses
+
+        try:
+            settings = load_workspace(self.directory).channels
+        except ConfigurationError:
+            # Told as the workspace's item already.
+            return
+        clock = SystemClock()
+        yield from channel_diagnoses(self.directory, settings, environment, clock, self.words, send_test=send_test)
 
 
 def _variables(names: list[str]) -> str:

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 DemoOption = Annotated[bool, Parameter(negative="", help="带三个群的演示社群 (with a demo community)")]
 PlaybookOption = Annotated[bool, Parameter(negative="", help="输出 SOP 文件的 Schema (that of a playbook)")]
 
+SendTestOption = Annotated[
+    bool,
+    Parameter(negative="", help="给每个机器人、邮箱和服务发一条测试消息 (send a test message through each channel)"),
+]
+
 
 def init(directory: Path, *, demo: DemoOption = False) -> int:
     """
@@ -80,7 +85,7 @@ def check(*, workspace: WorkspaceOption = None, json: JsonOption = False) -> int
     return 2 if mistakes else 0
 
 
-def doctor(*, workspace: WorkspaceOption = None, json: JsonOption = False) -> int:
+def doctor(*, workspace: WorkspaceOption = None, send_test: SendTestOption = False, json: JsonOption = False) -> int:
     """
     体检：这台机器和工作区 (examine this machine and the workspace).
 
@@ -90,7 +95,7 @@ def doctor(*, workspace: WorkspaceOption = None, json: JsonOption = False) -> in
 
     directory = workspace_directory(workspace)
     words = _words()
-    found = list(examine(directory, words))
+    found = list(examine(directory, words, send_test=send_test))
     bad = sum(diagnosis.state == "bad" for diagnosis in found)
     _print_diagnoses(found, bad) if json else _show_diagnoses(found, bad, words)
     return 1 if bad else 0
