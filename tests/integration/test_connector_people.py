@@ -120,6 +120,15 @@ def test_a_message_to_staff_is_counted_and_taken_back(caller: Anywhere, wecom: W
     assert code_of(lambda: wecom.staff_messages.recall(late)) == 42052
 
 
+@pytest.mark.parametrize("text", ["", "长" * 683], ids=["empty", "2049 bytes"])
+def test_a_text_to_staff_the_platform_would_refuse_is_not_sent(wecom: WeCom, text: str) -> None:
+    """Bytes are counted, not characters; the longest one goes."""
+    with pytest.raises(BadInput):
+        wecom.message_send(HELPER, "text", {"content": text})
+    assert wecom.staff_messages.sent("today") == {}
+    assert wecom.message_send(HELPER, "text", {"content": "长" * 682 + "ab"})
+
+
 def test_a_temporary_code_opens_a_chat_that_is_ended_with_a_farewell(caller: Anywhere, wecom: WeCom) -> None:
     """Once; and whoever has no chat cannot end it."""
     day = timedelta(days=1)

@@ -15,6 +15,7 @@ from qunflow.connectors.wecom.session import listed
 from qunflow.errors import ChannelRefused
 
 DUPLICATE_CHECK_S = 14_400
+_TEXT_BYTES = 2_048
 
 
 class StaffMessages:
@@ -32,8 +33,11 @@ class StaffMessages:
             The message id.
 
         Raises:
+            BadInput: a text over 2,048 bytes, or a card over its lengths.
             ChannelRefused: 81013 when the member cannot be reached.
         """
+        if msgtype != "textcard":
+            limits.require_bytes(f"{msgtype} of a message to staff", str(part.get("content", "")), _TEXT_BYTES)
         limits.require_fields(msgtype, part)
         checked = {"enable_duplicate_check": 1, "duplicate_check_interval": DUPLICATE_CHECK_S}
         asked = {"touser": userid, "agentid": self._agent_id, "msgtype": msgtype, msgtype: dict(part), **checked}
