@@ -1,7 +1,8 @@
 """
 Coupon codes: one a reason, never guessed, used once.
 
-Issuing and redeeming are booked in the ledger in the same transaction, so the number of open coupons is a balance.
+Issuing, redeeming and expiring are booked in the ledger in the same transaction, so the number of open coupons is a
+balance. Whoever shows too many codes that do not exist has to wait; each of those tries stands in the audit log.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
-from qunflow.store import ledger
+from qunflow.store import audit, ledger
+from qunflow.store.engine import lock
 from qunflow.store.rows import chunks, insert_ignore
-from qunflow.store.tables import coupons
+from qunflow.store.tables import audit_log, coupons
 
 # Crockford's base 32: no I, L, O or U, so a code survives being read aloud.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -24,7 +26,15 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 13
 _READ_AS = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
 
-Redemption = Literal["redeemed", "used_before", "expired", "unknown"]
+# Wrong codes within an hour after which nobody is listened to, right or wrong.
+WRONG_GUESSES = 5
+LOCKED_FOR = timedelta(hours=1)
+_GUESSED = "coupon.wrong_code"
+_ISSUED, _REDEEMED, _EXPIRED = "coupon:", "coupon-redeemed:", "coupon-expired:"
+# How the event keys begin of what nobody can take back.
+FINAL = (_REDEEMED, _EXPIRED)
+
+Redemption = Literal["redeemed", "used_before", "expired", "unknown", "locked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +86,69 @@ def codes(conn: Connection, event_keys: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def redeem(conn: Connection, code: str, at: datetime) -> Redemption:
-    """Use a coupon; lower case, spaces and the look-alikes I, L and O are understood."""
+def redeem(conn: Connection, code: str, at: datetime, guesser: str = "") -> Redemption:
+    """
+    Use a coupon; lower case, spaces and the look-alikes I, L and O are understood.
+
+    Args:
+        guesser: who shows the code (a number or key, no name); five wrong ones in an hour lock them out for the rest
+            of it. Without one nobody is counted, as when the code comes from the shop itself.
+    """
+    if guesser and _is_locked(conn, guesser, at):
+        return "locked"
+    hold(conn)
     wanted = code.strip().upper().translate(_READ_AS)
     row = conn.execute(select(coupons).where(coupons.c.code == wanted)).first()
     if row is None:
+        if guesser:
+            audit.record(conn, guesser, _GUESSED, guesser, at)
         return "unknown"
-    if row.redeemed_at is None and row.expires_at <= at:
+    if row.redeemed_at is None and (row.expires_at <= at or _over(conn, [row.event_key])):
         return "expired"
     used = update(coupons).where(coupons.c.code == wanted, coupons.c.redeemed_at.is_(None)).values(redeemed_at=at)
     if conn.execute(used).rowcount == 0:
         return "used_before"
-    ledger.book_many(conn, [_redeemed(row)], at)
+    ledger.book_many(conn, [_used(row, _REDEEMED, "redeemed")], at)
     return "redeemed"
+
+
+def expire(conn: Connection, at: datetime) -> int:
+    """Book every coupon that nobody used in time out of its holder's hands; returns how many were not booked before."""
+    hold(conn)
+    late = select(coupons).where(coupons.c.expires_at <= at, coupons.c.redeemed_at.is_(None))
+    rows = list(conn.execute(late))
+    over = _over(conn, [row.event_key for row in rows])
+    due = [_used(row, _EXPIRED, "expired") for row in rows if row.event_key not in over]
+    return len(ledger.book_many(conn, due, at))
+
+
+def hold(conn: Connection) -> None:
+    """Let one transaction at a time use, expire or withdraw coupons."""
+    lock(conn, "coupons")
+
+
+def withdraw(conn: Connection, issued_key: str, at: datetime) -> bool:
+    """End a coupon at once by the key of its ledger entry; False when it was used or had expired."""
+    event_key = issued_key.removeprefix(_ISSUED)
+    open_still = (coupons.c.event_key == event_key, coupons.c.redeemed_at.is_(None))
+    if _over(conn, [event_key]):
+        return False
+    return conn.execute(update(coupons).where(*open_still).values(expires_at=at)).rowcount == 1
+
+
+def _over(conn: Connection, event_keys: Sequence[str]) -> set[str]:
+    """Those of these coupons that were booked as expired or taken back."""
+    ends = {f"{_EXPIRED}{key}": key for key in event_keys}
+    ends |= {ledger.reversal_key(f"{_ISSUED}{key}"): key for key in event_keys}
+    return {ends[found] for found in ledger.booked(conn, ends)}
+
+
+def _is_locked(conn: Connection, guesser: str, at: datetime) -> bool:
+    lock(conn, f"guesser:{guesser}")
+    wrong = select(func.count()).where(
+        audit_log.c.subject == guesser, audit_log.c.action == _GUESSED, audit_log.c.at > at - LOCKED_FOR
+    )
+    return int(conn.execute(wrong).scalar_one()) >= WRONG_GUESSES
 
 
 def _row(order: CouponOrder, code: str, at: datetime) -> dict[str, Any]:
@@ -103,20 +163,19 @@ def _row(order: CouponOrder, code: str, at: datetime) -> dict[str, Any]:
     }
 
 
-def _accounts(offer_key: str, person_id: int | None) -> tuple[str, str, str]:
-    holder = f"coupon:held:{offer_key}:{'anyone' if person_id is None else person_id}"
-    return f"coupon:issued:{offer_key}", holder, f"coupon:redeemed:{offer_key}"
+def _accounts(offer_key: str, person_id: int | None) -> tuple[str, str]:
+    return f"coupon:issued:{offer_key}", f"coupon:held:{offer_key}:{'anyone' if person_id is None else person_id}"
 
 
 def _issued(order: CouponOrder) -> ledger.Entry:
-    issued, held, _ = _accounts(order.offer_key, order.person_id)
+    issued, held = _accounts(order.offer_key, order.person_id)
     person = {} if order.person_id is None else {held: order.person_id}
-    key = f"coupon:{order.event_key}"
+    key = f"{_ISSUED}{order.event_key}"
     return ledger.Entry(key, order.community, "coupon", "issued", {issued: -1, held: 1}, person)
 
 
-def _redeemed(row: Any) -> ledger.Entry:
-    _, held, redeemed = _accounts(row.offer_key, row.person_id)
+def _used(row: Any, prefix: str, reason: str) -> ledger.Entry:
+    held = _accounts(row.offer_key, row.person_id)[1]
     person = {} if row.person_id is None else {held: row.person_id}
-    key = f"coupon-redeemed:{row.event_key}"
-    return ledger.Entry(key, row.community, "coupon", "redeemed", {held: -1, redeemed: 1}, person)
+    moved = {held: -1, f"coupon:{reason}:{row.offer_key}": 1}
+    return ledger.Entry(f"{prefix}{row.event_key}", row.community, "coupon", reason, moved, person)

@@ -1,25 +1,32 @@
 """
-Points, coupons and prizes as a double-entry ledger: what one account gets another gives, so all of it sums to 0.
+Points, coupons, prizes and stock as a double-entry ledger: what one account gets another gives, so all sums to 0.
 
 Every entry has an event key (who, for what, on which day); a second booking of the same key changes nothing, however
-often a run is repeated. Entries are never changed: a mistake is reversed by another entry.
+often a run is repeated. Entries are never changed: a mistake is reversed by another entry, which ``reversals`` books.
+What a kind of account means is left to ``coupons``, ``stock`` and ``spending``.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Literal
 
 from sqlalchemy import Connection, func, insert, select
 
 from qunflow.errors import BadInput
+from qunflow.store.engine import lock
 from qunflow.store.rows import chunks, insert_new
 from qunflow.store.tables import ledger_entries, ledger_postings
 
-Unit = Literal["points", "coupon", "prize"]
+Unit = Literal["points", "coupon", "prize", "stock"]
+REVERSAL = "reversal:"
+_KEY_LENGTH = 200
+
+Covered = Literal["booked", "known", "short"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,34 @@ def book_many(conn: Connection, entries: Sequence[Entry], at: datetime) -> list[
     return list(new)
 
 
+def hold(conn: Connection, accounts: Iterable[str]) -> None:
+    """Keep other transactions from booking what depends on these accounts until this one ends."""
+    # In one order for everybody, lest two wait for each other for ever.
+    for account in sorted(set(accounts)):
+        lock(conn, f"ledger:{account}")
+
+
+def book_covered(conn: Connection, entries: Sequence[Entry], covered: Collection[str], at: datetime) -> Covered:
+    """
+    Book entries together, unless they would take a ``covered`` account below 0 in their unit.
+
+    Returns:
+        ``known`` when one of the event keys is booked already, ``short`` when something is not covered; nothing is
+        booked then. Whoever asks at the same time waits.
+    """
+    hold(conn, covered)
+    if booked(conn, [entry.event_key for entry in entries]):
+        return "known"
+    moved: dict[tuple[str, Unit], int] = defaultdict(int)
+    for entry in entries:
+        for account, amount in entry.postings.items():
+            if account in covered:
+                moved[account, entry.unit] += amount
+    if any(amount < 0 and balance(conn, *place) + amount < 0 for place, amount in moved.items()):
+        return "short"
+    return "booked" if book_many(conn, entries, at) else "known"
+
+
 def balance(conn: Connection, account: str, unit: Unit | None = None) -> int:
     """What an account holds, of one unit or of all; 0 when nothing was ever booked on it."""
     query = select(func.coalesce(func.sum(ledger_postings.c.amount), 0)).where(ledger_postings.c.account == account)
@@ -123,6 +158,12 @@ def booked(conn: Connection, event_keys: Iterable[str]) -> set[str]:
         query = select(ledger_entries.c.event_key).where(ledger_entries.c.event_key.in_(part))
         found.update(conn.execute(query).scalars())
     return found
+
+
+def reversal_key(event_key: str) -> str:
+    """The one event key under which an entry can be reversed."""
+    plain = f"{REVERSAL}{event_key}"
+    return plain if len(plain) <= _KEY_LENGTH else f"{REVERSAL}{sha256(event_key.encode()).hexdigest()}"
 
 
 def require_balanced(conn: Connection) -> None:
