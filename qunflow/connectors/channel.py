@@ -75,7 +75,7 @@ class Outgoing:
         address: what the channel calls the recipient; empty for a robot, which has one group only.
         title: a subject line, where there is one.
         text: the approved text.
-        html: the same for mail readers that show it; may be empty.
+        html: the same for mail readers that show it, with its links in it; may be empty.
         attachments: links and files.
         key: the delivery's own key, the same at every attempt.
         unsubscribe_url: https address that ends such mails at one click; empty for service messages.

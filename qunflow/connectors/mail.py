@@ -47,6 +47,7 @@ _LATER_S, _UNREACHABLE_S = 300.0, 30.0
 _KEPT_S, _MAILS_PER_CONNECTION = 30.0, 100
 _ENHANCED = re.compile(rb"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _CLOSING = 421
+_SENDER = "the sender"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,9 @@ class Mail:
             content = mail_bytes(message, self._server.sender, self._clock.now())
         except BadInput as error:
             return Refused(NOT_SENT, error.problem)
+        except ValueError as error:
+            # Half characters, or a page whose styles cannot be read.
+            return Refused(NOT_SENT, f"the mail cannot be written ({type(error).__name__})")
         connection = self._taken()
         if isinstance(connection, Held):
             return connection
@@ -219,7 +223,7 @@ class _Connection:
 
     def _announced(self, sender: str, recipient: str) -> Sent | None:
         steps: tuple[tuple[str, Callable[[], tuple[int, bytes]], tuple[int, ...]], ...] = (
-            ("the sender", lambda: self._smtp.mail(sender), (250,)),
+            (_SENDER, lambda: self._smtp.mail(sender), (250,)),
             ("the recipient", lambda: self._smtp.rcpt(recipient), (250, 251)),
             ("the mail", lambda: self._smtp.docmd("DATA"), (354,)),
         )
@@ -255,17 +259,24 @@ class _Connection:
             return Held(_LATER_S, _told("ended the connection", code), max(code, NOT_SENT))
         enhanced = _ENHANCED.search(text)
         why = _told(f"refused {what}", code, enhanced[0].decode() if enhanced else "")
+        if what == _SENDER:
+            # The mail is not to blame: it says who sends, or that a login is missing.
+            return Held(SETTINGS_WAIT_S if code >= 500 else _LATER_S, why, code)
         if code >= 500:
             return Refused(code, why)
         # A server that greylists or is full for one recipient takes mail for others.
-        return Held(_LATER_S, why, code, concerns_all=what == "the sender")
+        return Held(_LATER_S, why, code, concerns_all=False)
 
 
 def _opened(server: MailServer, tls: ssl.SSLContext) -> smtplib.SMTP:
+    # Left alone, smtplib asks the name servers who this machine is, which takes seconds where there are none.
+    ours = server.sender.address.rpartition("@")[2]
     if server.security == "tls":
-        smtp: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_s, context=tls)
+        smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+            server.host, server.port, local_hostname=ours, timeout=server.timeout_s, context=tls
+        )
     else:
-        smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout_s)
+        smtp = smtplib.SMTP(server.host, server.port, local_hostname=ours, timeout=server.timeout_s)
     try:
         smtp.ehlo_or_helo_if_needed()
         if server.security == "starttls":

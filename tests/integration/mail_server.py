@@ -62,6 +62,14 @@ class Behaviour:
     def __init__(self, accepted: Path) -> None:
         self._accepted = accepted
 
+    async def handle_MAIL(  # noqa: N802 - the name of the hook
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
+        if address.startswith("stranger"):
+            return f"553 5.7.1 <{address}> is not you"
+        envelope.mail_from = address
+        return "250 2.1.0 OK"
+
     async def handle_RCPT(  # noqa: N802 - the name of the hook
         self, server: Any, session: Any, envelope: Any, address: str, options: Any
     ) -> str:
@@ -88,7 +96,12 @@ class Behaviour:
         with self._accepted.open("a", encoding="utf-8") as file:
             file.write(
                 json.dumps(
-                    {**mail, "tls": server.transport.get_extra_info("sslcontext") is not None, "peer": session.peer[1]}
+                    {
+                        **mail,
+                        "tls": server.transport.get_extra_info("sslcontext") is not None,
+                        "peer": session.peer[1],
+                        "hello": session.host_name,
+                    }
                 )
                 + "\n"
             )

@@ -102,6 +102,7 @@ def test_an_accepted_mail_is_whole(mail: Mail, ports: MailPorts) -> None:
     assert arrived["Date"] == "Mon, 02 Mar 2026 04:00:00 +0000"
     assert arrived.get_content().splitlines() == MESSAGE.text.splitlines()
     assert found == Accepted(arrived["Message-ID"])
+    assert ports.mails()[0]["hello"] == "brand.example"
 
 
 def test_every_attempt_has_the_same_message_id(mail: Mail, ports: MailPorts) -> None:
@@ -158,6 +159,8 @@ INJECTED = [
     replace(MESSAGE, attachments=(File("a\r\nX: y", "text/csv", b""),)),
     replace(MESSAGE, attachments=(File("a", "text/csv\r\nX: y", b""),)),
     replace(MESSAGE, key=""),
+    replace(MESSAGE, key="\ud83d"),
+    replace(MESSAGE, html="<p>\ud83d</p>"),
     replace(MESSAGE, text=""),
     replace(MESSAGE, text="橘" * 200_000),
 ]
@@ -291,6 +294,16 @@ def test_a_wrong_login_holds_every_mail(
     assert isinstance(found, Held)
     assert (found.code, found.concerns_all) == (535, True)
     assert "canary" not in repr(mail) + repr(found) + caplog.text
+
+
+def test_a_sender_the_server_does_not_know_holds_every_mail(ports: MailPorts) -> None:
+    """The mail is not to blame, so it goes out once the settings are mended."""
+    server = replace(_plain(ports.plain), sender=Sender("stranger@brand.example"))
+    with Mail(server, production=False) as mail:
+        found = mail.send(MESSAGE)
+    assert isinstance(found, Held)
+    assert (found.code, found.concerns_all) == (553, True)
+    assert "brand.example" not in found.why
 
 
 def test_a_certificate_nobody_vouches_for_is_not_trusted(ports: MailPorts) -> None:
