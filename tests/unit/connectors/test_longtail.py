@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,12 @@ def test_every_service_on_the_list_is_known_to_apprise() -> None:
         declared = LongTail(address, production=True).declaration
         assert declared.text_bytes >= 1_000
         assert declared.guarantee == "at_most_once"
+
+
+def test_the_page_about_channels_lists_every_service() -> None:
+    """Whoever looks one up finds what is taken."""
+    page = (Path(__file__).parents[3] / "docs/how-to/robots-mail-and-other-channels.md").read_text(encoding="utf-8")
+    assert ", ".join(SCHEMES) in " ".join(page.split())
 
 
 @pytest.mark.parametrize(

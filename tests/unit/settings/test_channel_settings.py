@@ -60,6 +60,15 @@ def test_what_the_scaffold_proposes_can_be_used(directory: Path) -> None:
     assert channels.mail is not None
 
 
+def test_the_page_about_channels_can_be_followed(directory: Path) -> None:
+    """Its example is read as it stands, and it names the variables the settings ask for."""
+    page = (Path(__file__).parents[3] / "docs/how-to/robots-mail-and-other-channels.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\nchannels:\n")[1].split("```")[0].replace(HERE, "")
+    channels = with_channels(directory, example).channels
+    names = [channels.robots[0].address_name, channels.robots[0].secret_name, channels.services[0].address_name]
+    assert all(f"`QUNFLOW_{name}`" in page for name in names)
+
+
 MISTAKES = [
     (ROBOTS.replace("feishu", "feishuu"), "feishuu", "found 'feishuu'", "did you mean 'feishu'"),
     (ROBOTS.replace("feishu}", "feishu, secret: canary}"), "secret", "unknown key 'secret'", "key"),
