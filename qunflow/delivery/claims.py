@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, insert, literal, or_, select, tuple_, update
 
 from qunflow.connectors.wecom.limits import CHATS_PER_TASK, PERSONS_PER_TASK
-from qunflow.delivery.bounds import Candidate, Verdict, verdict
+from qunflow.delivery.bounds import Candidate, Facts, Verdict, verdict
 from qunflow.delivery.facts import read_facts
 from qunflow.delivery.hand_send import card_token, token_digest
 from qunflow.delivery.model import DeliveryReport
@@ -310,15 +310,37 @@ def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed
     """
     Take over unknown calls that the platform recognises when they are made again, and so sends only once.
 
+    What may not leave just now stays unknown; what it counts for itself is no reason.
+
     Args:
         keyed_ways: ways whose calls carry a key: cards for staff (duplicate check) and welcomes (code of one use).
     """
     lock(conn, CLAIMING)
-    statement = (
+    rows = conn.execute(_unknown_again(keyed_ways)).all()
+    if not rows:
+        return Page(now, ())
+    communities = {one.key: one for one in ports.workspace.communities}
+    addresses = _addresses(conn, ports.vault, rows)
+    facts = _uncounted(read_facts(conn, [Candidate.of(row) for row in rows], communities, now))
+    again = [
+        row
+        for row in rows
+        if row.target_id in addresses
+        and verdict(Candidate.of(row), communities.get(row.community), facts, now).what == "send"
+    ][:CALLS_PER_PAGE]
+    taken = [row.call_id for row in again]
+    conn.execute(update(calls).where(calls.c.call_id.in_(taken)).values(state="intent", worker=worker))
+    conn.execute(update(targets).where(targets.c.call_id.in_(taken)).values(state="intent"))
+    return Page(now, tuple(_claimed(row.call_id, [row], addresses, asked_before=True) for row in again))
+
+
+def _unknown_again(keyed_ways: Sequence[str]) -> Select[Any]:
+    return (
         select(
             targets,
             contents.c.text,
             contents.c.attachments,
+            groups.c.group_key,
             groups.c.name.label("group_name"),
             groups.c.chat_id,
         )
@@ -329,10 +351,7 @@ def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed
         .order_by(targets.c.target_id)
         .limit(BATCH)
     )
-    rows = conn.execute(statement).all()
-    addresses = _addresses(conn, ports.vault, rows)
-    again = [row for row in rows if row.target_id in addresses]
-    taken = [row.call_id for row in again]
-    conn.execute(update(calls).where(calls.c.call_id.in_(taken)).values(state="intent", worker=worker))
-    conn.execute(update(targets).where(targets.c.call_id.in_(taken)).values(state="intent"))
-    return Page(now, tuple(_claimed(row.call_id, [row], addresses, asked_before=True) for row in again))
+
+
+def _uncounted(facts: Facts) -> Facts:
+    return Facts(stopped=facts.stopped, gone=facts.gone, suppressed=facts.suppressed, released=facts.released)

@@ -11,10 +11,10 @@ Tasks made through the API carry no creator, so a task is recognised by text, ti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, Row, and_, case, func, or_, select, update
 
@@ -28,8 +28,10 @@ from qunflow.store.tables import calls, groups, targets
 
 ChatType = Literal["group", "single"]
 _CHAT_TYPES: dict[str, ChatType] = {"mass_task": "group", "private_task": "single"}
-# Two clocks are never quite the same.
-_SKEW = timedelta(minutes=5)
+# Two clocks are never quite the same, and one that was never set can be hours off: a list cut too short looks as if
+# the task had never arrived. Text, sender and chats tell ours from others; the time only keeps the list short.
+_CLOCKS_APART = timedelta(hours=12)
+_KEY_MARGIN = timedelta(minutes=5)
 _LISTED = timedelta(days=30)
 _CANCELLED = 41093
 _DIED = "the sender died on the way"
@@ -46,13 +48,16 @@ class RecoveryReport:
     problem: QunflowError | None = None
 
 
+_Twin: TypeAlias = tuple[str, str, str]
+
+
 @dataclass(slots=True)
 class _Round:
-    """What one round of asking knows."""
+    """What one round of asking knows: the platform's lists, and which tasks and texts are other calls' already."""
 
-    now: datetime
     listed: dict[ChatType, list[MassTask]]
-    taken: set[str] = field(default_factory=set)
+    taken: set[str]
+    under_way: set[_Twin]
 
 
 def recover(ports: Ports, now: datetime) -> RecoveryReport:
@@ -101,7 +106,7 @@ def give_up_late(conn: Connection, now: datetime) -> int:
     Returns:
         How many targets that are.
     """
-    keys_hold = timedelta(seconds=DUPLICATE_CHECK_S) - _SKEW
+    keys_hold = timedelta(seconds=DUPLICATE_CHECK_S) - _KEY_MARGIN
     wanted = (
         select(targets.c.target_id, targets.c.call_id)
         .join(calls, calls.c.call_id == targets.c.call_id)
@@ -154,39 +159,63 @@ def _unknown(conn: Connection, since_before: datetime) -> Sequence[Row[Any]]:
 
 
 def _ask_about(ports: Ports, waiting: Sequence[Row[Any]], now: datetime, report: RecoveryReport) -> None:
-    start = max(min(row.intent_at for row in waiting) - _SKEW, now - _LISTED + _SKEW)
+    start = max(min(row.intent_at for row in waiting), now - _LISTED + 2 * _CLOCKS_APART) - _CLOCKS_APART
     types = sorted({_CHAT_TYPES[row.way] for row in waiting})
-    known = _Round(now, {one: ports.wecom.groupmsg_list(one, start, now + _SKEW) for one in types})
+    listed = {one: ports.wecom.groupmsg_list(one, start, now + _CLOCKS_APART) for one in types}
     with ports.store.reading() as conn:
-        known.taken = _platform_ids(conn, start)
+        known = _Round(listed, _platform_ids(conn, start), _under_way(conn, waiting))
+    spare: dict[str, MassTask] = {}
+    adopted: dict[int, MassTask] = {}
     for call in waiting:
-        if call.intent_at < start:
+        if call.intent_at < start + _CLOCKS_APART:
             report.dead += ports.store.write(partial(_bury, call_id=call.call_id, now=now))
             continue
         found = _matches(ports, call, known)
-        if found:
-            known.taken |= {task.msgid for task in found}
-            report.adopted += ports.store.write(partial(_adopt, call_id=call.call_id, task=found[0], now=now))
-            _cancel_others(ports, found[1:])
-        else:
+        if not found:
             report.returned += ports.store.write(partial(_give_back, call_id=call.call_id, now=now))
+        elif _twin(call) not in known.under_way:
+            known.taken.add(found[0].msgid)
+            adopted[call.call_id] = found[0]
+            spare |= {task.msgid: task for task in found[1:]}
+    # Cancelled before anything is adopted: once a call is settled nobody looks for what else it left behind.
+    _cancel(ports, [task for msgid, task in spare.items() if msgid not in known.taken])
+    for call_id, task in adopted.items():
+        report.adopted += ports.store.write(partial(_adopt, call_id=call_id, task=task, now=now))
+
+
+def _twin(call: Row[Any]) -> _Twin:
+    """What calls have in common whose tasks cannot be told apart but by their chats."""
+    return (call.way, call.sender_userid, call.fingerprint)
+
+
+def _under_way(conn: Connection, waiting: Sequence[Row[Any]]) -> set[_Twin]:
+    """Twins of calls whose task may be in the list although nobody has written down yet that it is theirs."""
+    others = select(calls).where(
+        calls.c.fingerprint.in_(sorted({row.fingerprint for row in waiting})),
+        or_(calls.c.state == "intent", and_(calls.c.state == "unknown", calls.c.settled_at.is_(None))),
+        calls.c.call_id.not_in([row.call_id for row in waiting]),
+    )
+    return {_twin(row) for row in conn.execute(others)}
 
 
 def _platform_ids(conn: Connection, since: datetime) -> set[str]:
-    wanted = select(calls.c.platform_id).where(calls.c.platform_id.is_not(None), calls.c.intent_at >= since - _SKEW)
+    wanted = select(calls.c.platform_id).where(
+        calls.c.platform_id.is_not(None), calls.c.intent_at >= since - 2 * _CLOCKS_APART
+    )
     return {str(one) for one in conn.execute(wanted).scalars()}
 
 
 def _matches(ports: Ports, call: Row[Any], known: _Round) -> list[MassTask]:
-    """The tasks that can only be this call, oldest first."""
+    """The tasks that can only be this call, oldest first; one that a person made has a creator."""
     chats = _addresses(ports, call)
-    tasks = sorted(known.listed[_CHAT_TYPES[call.way]], key=lambda task: task.created_at)
+    tasks = sorted(known.listed[_CHAT_TYPES[call.way]], key=lambda task: (task.created_at, task.msgid))
     return [
         task
         for task in tasks
         if task.msgid not in known.taken
+        and not task.creator
         and fingerprint(task.text) == call.fingerprint
-        and task.created_at >= call.intent_at - _SKEW
+        and task.created_at >= call.intent_at - _CLOCKS_APART
         and _is_sent_by(ports, task, call.sender_userid, chats)
     ]
 
@@ -256,7 +285,8 @@ def _settle(conn: Connection, call_id: int, now: datetime, state: str = "reconci
     return done.rowcount == 1
 
 
-def _cancel_others(ports: Ports, tasks: Sequence[MassTask]) -> None:
+def _cancel(ports: Ports, tasks: Sequence[MassTask]) -> None:
+    """Withdraw what stands beside the task that is kept, before anybody confirms it."""
     for task in tasks:
         try:
             ports.wecom.cancel(task.msgid)

@@ -80,7 +80,13 @@ class FakePlatform:
 
     def _get_groupmsg_list_v2(self, body: dict[str, Any]) -> dict[str, Any]:
         found = [
-            {"msgid": msgid, "create_time": str(task["created"]), "text": task.get("text"), "attachments": []}
+            {
+                "msgid": msgid,
+                "create_time": str(task["created"]),
+                "text": task.get("text"),
+                "attachments": [],
+                "creator": task.get("creator", ""),
+            }
             for msgid, task in self.tasks.items()
             if task["chat_type"] == body["chat_type"] and body["start_time"] <= task["created"] <= body["end_time"]
         ]
