@@ -119,13 +119,14 @@ def _checked(directory: Path, words: Catalogue) -> tuple[str, list[Tried]]:
 
     settings = load_workspace(directory)
     tried = list(review(settings, Templates(template_paths(directory)), _today(), words))
-    counts = {"communities": len(settings.communities), "groups": len(settings.groups()), "slots": len(tried)}
+    slots = sum(bool(one.playbook) for one in tried)
+    counts = {"communities": len(settings.communities), "groups": len(settings.groups()), "slots": slots}
     return words.text("cli.check.ok", brand=settings.brand, **counts), tried
 
 
 def _warnings(tried: Iterable[Tried], words: Catalogue) -> list[str]:
     found = [
-        words.text("cli.check.warning", where=f"{one.playbook} · {one.slot.title}", text=warning)
+        words.text("cli.check.warning", where=f"{one.playbook or one.key} · {one.title}", text=warning)
         for one in tried
         for warning in one.warnings
     ]

@@ -1,12 +1,13 @@
 """
 What is wrong with a finished message, before anybody approves it: lengths in bytes, leftovers, banned words.
 
-Judges text and attachments only; quiet hours, quota and approval are delivery's business.
+Judges text and attachments only; its links are left to ``links``, quiet hours, quota and approval to delivery.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,10 @@ Severity = Literal["critical", "warning"]
 
 # Bytes of UTF-8, not characters. Source: WeCom send_welcome_msg and add_msg_template, text and attachments.
 MOST_TEXT_BYTES = 4_000
+# An app message is cut there without a word (message/send, page 90236).
+MOST_NOTICE_BYTES = 2_048
+# Nobody reads more of a greeting on a phone without scrolling.
+LONGEST_GREETING = 200
 MOST_ATTACHMENTS = 9
 _FIELD_BYTES: Mapping[str, Mapping[str, int]] = {
     "link": {"title": 128, "url": 2_048, "picurl": 2_048, "desc": 512},
@@ -37,8 +42,12 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "video": ("media_id",),
     "file": ("media_id",),
 }
-_LEFTOVER = re.compile(r"\{\{|\}\}|\{%|%\}|\bNone\b|\bnan\b|\bundefined\b|____")
+_LEFTOVER = re.compile(
+    r"\{\{|\}\}|\{%|%\}|\{#|\bNone\b|\bnan\b|\bNaN\b|\bundefined\b|____|＿＿"
+    r"|\$\{|\{[a-z_]+\}|%\([a-z_]+\)s|\[object Object\]|<\w+ object at|【(?:待填|请填|填写)[^】]*】"
+)
 _LINK = re.compile(r"https?://", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _CHECKIN = re.compile("打卡|签到")
 _REWARD = re.compile("奖|送|领取|积分|红包|优惠券")
 
@@ -85,16 +94,25 @@ def banned_words(paths: Sequence[Path]) -> tuple[BannedWord, ...]:
     return tuple(word for file in files if file.is_file() for word in checked(BannedWords, read_yaml(file)).words)
 
 
-def lint(content: Message, way: str, banned: Sequence[BannedWord] | None = None) -> tuple[Finding, ...]:
+def lint(
+    content: Message,
+    way: str,
+    banned: Sequence[BannedWord] | None = None,
+    *,
+    longest_greeting: int = LONGEST_GREETING,
+) -> tuple[Finding, ...]:
     """
     Everything wrong with a message that goes out in a way.
 
     Args:
         way: ``mass_task``, ``hand_send``, ``welcome``, ``private_task`` or ``staff_notice``.
         banned: words to look for; the built-in list when None.
+        longest_greeting: characters of a welcome without its links; more of them is a warning.
     """
     words = _builtin_words() if banned is None else banned
     found = [*_lengths(content, way), *_attachments(content), *_leftovers(content), *_words(content, words)]
+    if way == "welcome":
+        found += _greeting(content, longest_greeting)
     return tuple(found)
 
 
@@ -106,13 +124,20 @@ def _builtin_words() -> tuple[BannedWord, ...]:
 def _lengths(content: Message, way: str) -> Iterator[Finding]:
     if not content.text.strip() and not content.attachments:
         yield Finding("empty", "critical")
-    size = len(content.text.encode())
-    if size > MOST_TEXT_BYTES:
-        # A person who pastes can shorten it, the platform cannot.
-        severity: Severity = "warning" if way == "hand_send" else "critical"
-        yield Finding("too_long", severity, f"{size}/{MOST_TEXT_BYTES}")
+    size = len(content.text.encode("utf-8", "surrogatepass"))
+    most = MOST_NOTICE_BYTES if way == "staff_notice" else MOST_TEXT_BYTES
+    if size > most:
+        # A person who pastes can shorten it, and half a notice is better than none; the platform refuses the rest.
+        severity: Severity = "warning" if way in ("hand_send", "staff_notice") else "critical"
+        yield Finding("too_long", severity, f"{size}/{most}")
     if len(content.attachments) > MOST_ATTACHMENTS:
         yield Finding("too_many_attachments", "critical", f"{len(content.attachments)}/{MOST_ATTACHMENTS}")
+
+
+def _greeting(content: Message, longest: int) -> Iterator[Finding]:
+    length = len(_ADDRESS.sub("", content.text))
+    if length > longest:
+        yield Finding("greeting_too_long", "warning", f"{length}/{longest}")
 
 
 def _attachments(content: Message) -> Iterator[Finding]:
@@ -136,9 +161,16 @@ def _leftovers(content: Message) -> Iterator[Finding]:
         yield Finding("unfilled", "critical", leftover)
 
 
+def _folded(text: str) -> str:
+    """Wide, small and capital letters are the same word, and what nobody sees is no part of it."""
+    shown = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFKC", shown).casefold()
+
+
 def _words(content: Message, banned: Sequence[BannedWord]) -> Iterator[Finding]:
+    text = _folded(content.text)
     for word in banned:
-        if word.word in content.text:
+        if _folded(word.word) in text:
             yield Finding("banned_word", word.severity, f"{word.word}({word.rule})")
     if _LINK.search(content.text) and _CHECKIN.search(content.text) and _REWARD.search(content.text):
         yield Finding("reward_on_outside_link", "warning")

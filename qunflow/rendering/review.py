@@ -1,8 +1,8 @@
 """
 Everything a workspace would say, tried out before anybody sends it: the second half of ``qunflow check``.
 
-Renders every slot of every group's SOPs with its own settings and the example values of ``variables.yaml``, and lints
-the result. Copy of the workspace itself is tried out in a process of its own.
+Renders the welcome, the re-invitations and every slot of every group's SOPs with its own settings and the example
+values of ``variables.yaml``, and lints the result. Copy of the workspace itself is tried out in a process of its own.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pydantic import ConfigDict, Field
 
 from qunflow.community.calendar import playbooks_needed
 from qunflow.community.playbook import Playbook, Slot
-from qunflow.community.wording import slot_variables
+from qunflow.community.wording import community_variables, slot_variables
 from qunflow.errors import ConfigurationError, Place
 from qunflow.language import Catalogue
-from qunflow.rendering.lint import BannedWord, banned_words, lint
+from qunflow.rendering.lint import LONGEST_GREETING, BannedWord, banned_words, lint
 from qunflow.rendering.templates import Templates
 from qunflow.rendering.trial import Trial
 from qunflow.settings.checked import Mistake, checked
@@ -58,12 +58,17 @@ class _Words:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One slot tried out: the text it gives, or the mistakes and warnings found."""
+    """
+    One slot or greeting tried out: the text it gives, or the mistakes and warnings found.
+
+    ``group`` and ``playbook`` are empty for a greeting, whose ``key`` is its template.
+    """
 
     community: str
     group: str
     playbook: str
-    slot: Slot
+    key: str
+    title: str
     text: str
     mistakes: tuple[Mistake, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -86,7 +91,7 @@ def examples(paths: Sequence[Path]) -> dict[str, Any]:
 
 def review(workspace: Workspace, templates: Templates, today: date, words: Catalogue) -> Iterator[Tried]:
     """
-    Try out every slot of every group.
+    Try out the welcome and re-invitations of every community, and every slot of every group.
 
     Args:
         today: a local day to fill weekday and deadline with.
@@ -113,6 +118,7 @@ class _Review:
     known: Mapping[str, Variable]
 
     def of_community(self, community: Community) -> Iterator[Tried]:
+        yield from self.of_greetings(community)
         playbooks = [self.templates.playbook(name) for name in playbooks_needed(community)]
         shared = {campaign.sop for campaign in community.campaigns} | {community.weekly_activity.sop}
         for group in community.groups:
@@ -120,24 +126,40 @@ class _Review:
                 if playbook.name in shared | {group.sop}:
                     yield from self.of_playbook(community, group, playbook)
 
+    def of_greetings(self, community: Community) -> Iterator[Tried]:
+        filled = community_variables(self.workspace.brand, community)
+        rules = community.acquisition
+        texts = [(rules.welcome, "welcome"), *((copy, "private_task") for copy in dict.fromkeys(rules.reinvitations))]
+        for copy, way in texts:
+            title = self.words.text(f"copy.greeting.{way}")
+            text, mistakes, warnings = self._tried(copy, way, filled, rules.welcome_at_most)
+            yield Tried(community.key, "", "", copy, title, text, tuple(mistakes), tuple(warnings))
+
     def of_playbook(self, community: Community, group: Group, playbook: Playbook) -> Iterator[Tried]:
         campaign = next((campaign for campaign in community.campaigns if campaign.sop == playbook.name), None)
         for slot in playbook.slots:
             filled = slot_variables(self.workspace.brand, community, group, slot, self.today, campaign)
-            text, mistakes, warnings = self._tried(slot, filled)
+            way = _LINT_OF_WAY.get(slot.way, slot.way)
+            text, mistakes, warnings = self._tried(slot.template, way, filled)
+            if slot.reword:
+                _, more, doubts = self._tried(slot.reword, way, filled)
+                mistakes, warnings = [*mistakes, *more], [*warnings, *doubts]
             hours = _in_quiet_hours(community, slot, self.templates.find(slot.template))
             warnings += self._unfilled(slot, filled)
-            yield Tried(community.key, group.key, playbook.name, slot, text, (*mistakes, *hours), tuple(warnings))
+            found = (*mistakes, *hours), tuple(warnings)
+            yield Tried(community.key, group.key, playbook.name, slot.key, slot.title, text, *found)
 
-    def _tried(self, slot: Slot, filled: Mapping[str, Any]) -> tuple[str, list[Mistake], list[str]]:
+    def _tried(
+        self, copy: str, way: str, filled: Mapping[str, Any], longest_greeting: int = LONGEST_GREETING
+    ) -> tuple[str, list[Mistake], list[str]]:
         example = {name: variable.example for name, variable in self.known.items()}
         try:
-            text = self.trial.render(slot.template, {**example, **filled})
+            text = self.trial.render(copy, {**example, **filled})
         except ConfigurationError as error:
-            place = error.place or Place(slot.template, 1, 1)
+            place = error.place or Place(copy, 1, 1)
             return "", [Mistake(place, error.problem, error.next_step)], []
-        place = Place(str(self.templates.find(slot.template)), 1, 1)
-        found = lint(_Words(text), _LINT_OF_WAY.get(slot.way, slot.way), self.banned)
+        place = Place(str(self.templates.find(copy)), 1, 1)
+        found = lint(_Words(text), way, self.banned, longest_greeting=longest_greeting)
         critical = [finding.text(self.words) for finding in found if finding.severity == "critical"]
         mistakes = [Mistake(place, problem, "change the copy and check again") for problem in critical]
         return text, mistakes, [finding.text(self.words) for finding in found if finding.severity == "warning"]

@@ -90,6 +90,7 @@ class Acquisition(Part):
     rotate_at: Positive = Field(190, title="换群人数", description="群里到多少人就换下一个群")
     welcome_coupon: str = Field("", title="入群欢迎券", description="coupons 里某张券的 key；留空表示不送券")
     welcome: str = Field("acquisition/welcome_contact.j2", title="欢迎语模板")
+    welcome_at_most: Positive = Field(200, title="欢迎语最多几个字", description="超过就提醒，链接不算")
     reinvitations: tuple[str, ...] = Field(
         (
             "acquisition/reinvite_a.j2",

@@ -145,7 +145,25 @@ def test_a_new_workspace_has_nothing_to_correct(tmp_path: Path) -> None:
     directory = write_workspace(tmp_path / "w", None, date(2026, 3, 2))
     tried = list(review(load_workspace(directory), TEMPLATES, date(2026, 3, 2), catalogue("zh")))
     assert len(tried) > 90
-    assert [one.slot.key for one in tried if one.mistakes or one.warnings or not one.text] == []
+    assert [one.key for one in tried if one.mistakes or one.warnings or not one.text] == []
+
+
+def test_the_welcome_and_the_invitations_are_tried_too(tmp_path: Path) -> None:
+    """A greeting that is broken, too long for a phone, or says a forbidden word is found before a newcomer comes."""
+    directory = write_workspace(tmp_path / "w", None, date(2026, 3, 2))
+    own = directory / "templates" / "acquisition"
+    own.mkdir(parents=True)
+    (own / "welcome_contact.j2").write_text("你好" * 101 + "{{ join_link }}", encoding="utf-8")
+    (own / "reinvite_b.j2").write_text("{{ join_lnk }}", encoding="utf-8")
+    (own / "reinvite_c.j2").write_text("全网最低 {{ join_link }}", encoding="utf-8")
+    tried = review(load_workspace(directory), Templates((own.parent, *PATHS)), date(2026, 3, 2), catalogue("zh"))
+    greetings = {one.key: one for one in tried if not one.playbook}
+    assert greetings["acquisition/welcome_contact.j2"].warnings[0].startswith("欢迎语太长：202/200 字")
+    (typo,) = greetings["acquisition/reinvite_b.j2"].mistakes
+    assert "did you mean" in typo.next_step and typo.place.file == str(own / "reinvite_b.j2")
+    (banned,) = greetings["acquisition/reinvite_c.j2"].mistakes
+    assert "全网最低" in banned.problem
+    assert greetings["acquisition/reinvite_a.j2"].text and not greetings["acquisition/reinvite_a.j2"].mistakes
 
 
 def test_a_workspace_that_cannot_fill_its_copy_is_told(tmp_path: Path) -> None:
@@ -156,7 +174,7 @@ def test_a_workspace_that_cannot_fill_its_copy_is_told(tmp_path: Path) -> None:
     text = text.replace(", coupon: orange3", "")
     file.write_text(text, encoding="utf-8")
     tried = review(load_workspace(directory), TEMPLATES, date(2026, 3, 2), catalogue("zh"))
-    assert {"topic", "guess-price"} <= {one.slot.key for one in tried if one.warnings}
+    assert {"topic", "guess-price"} <= {one.key for one in tried if one.warnings}
 
 
 def test_selling_in_the_quiet_hours_is_a_mistake(tmp_path: Path) -> None:
@@ -165,7 +183,7 @@ def test_selling_in_the_quiet_hours_is_a_mistake(tmp_path: Path) -> None:
     file = directory / "qunflow.yaml"
     file.write_text(file.read_text(encoding="utf-8").replace('"21:00"', '"19:00"'), encoding="utf-8")
     tried = review(load_workspace(directory), TEMPLATES, date(2026, 3, 2), catalogue("zh"))
-    assert "closing" in {one.slot.key for one in tried if one.mistakes}
+    assert "closing" in {one.key for one in tried if one.mistakes}
 
 
 def test_pages_escape_what_they_show() -> None:

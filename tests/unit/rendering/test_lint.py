@@ -12,7 +12,7 @@ import pytest
 from qunflow.errors import ConfigurationError
 from qunflow.language import catalogue
 from qunflow.rendering import lint
-from qunflow.rendering.lint import banned_words
+from qunflow.rendering.lint import BannedWord, banned_words
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,12 @@ LINK = {"title": "秒杀", "url": "https://q.example.com/s/x"}
         (Message(attachments=[{"msgtype": "file"}]), [("unknown_attachment", "critical")]),
         (Message("还剩 {{ left }} 份"), [("unfilled", "critical")] * 2),
         (Message("还剩 None 份"), [("unfilled", "critical")]),
+        (Message("还剩 {left} 份"), [("unfilled", "critical")]),
+        (Message("还剩 ${left} 份"), [("unfilled", "critical")]),
+        (Message("还剩 %(left)s 份"), [("unfilled", "critical")]),
+        (Message("奖品：【待填】"), [("unfilled", "critical")]),
+        (Message("奖品：【福利】"), []),
+        (Message("全\u200b网最低"), [("banned_word", "critical")]),
         (Message("全网最低"), [("banned_word", "critical")]),
         (Message("仅剩三份"), [("banned_word", "warning")]),
         (Message("打卡领红包 https://q.example.com/c/1"), [("reward_on_outside_link", "warning")]),
@@ -68,6 +74,40 @@ def test_what_is_wrong_with_a_message(message: Message, found: list[tuple[str, s
 def test_a_person_may_shorten_what_the_platform_may_not() -> None:
     """Too long is a warning for a hand-send card only."""
     assert rules(Message("群" * 1334), "hand_send") == [("too_long", "warning")]
+
+
+def test_a_notice_to_staff_is_cut_sooner() -> None:
+    """An app message holds half as much, and half a notice is better than none."""
+    assert rules(Message("a" * 2048), "staff_notice") == []
+    assert rules(Message("a" * 2049), "staff_notice") == [("too_long", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("text", "longest", "found"),
+    [
+        ("你" * 200, 200, []),
+        ("你" * 201, 200, [("greeting_too_long", "warning")]),
+        ("你" * 190 + " https://wework.qpic.cn/" + "x" * 40, 200, []),
+        ("你" * 21, 20, [("greeting_too_long", "warning")]),
+    ],
+)
+def test_a_welcome_is_short(text: str, longest: int, found: list[tuple[str, str]]) -> None:
+    """Nobody scrolls through a greeting; its link does not count, and only a welcome is measured."""
+    wrong = lint(Message(text), "welcome", longest_greeting=longest)
+    assert [(one.rule, one.severity) for one in wrong] == found
+    assert rules(Message(text), "mass_task") == []
+
+
+@pytest.mark.parametrize("word", ["ABC降糖", "ａｂｃ降糖", "Abc\u2060降糖"])
+def test_a_banned_word_is_found_however_it_is_spelt(word: str) -> None:
+    """Capital, wide and hidden characters do not let it through."""
+    banned = [BannedWord(word="abc降糖", severity="critical", rule="广告法")]
+    assert [one.rule for one in lint(Message(f"我们的{word}茶"), "mass_task", banned)] == ["banned_word"]
+
+
+def test_half_a_character_is_measured_and_does_not_break_the_lint() -> None:
+    """A broken emoji from elsewhere is no traceback."""
+    assert rules(Message("\ud83d" * 10)) == []
 
 
 def test_a_finding_is_told_in_both_languages() -> None:
