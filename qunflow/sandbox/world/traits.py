@@ -10,7 +10,7 @@ from qunflow.sandbox.dice import Dice
 # Means and spreads of bell-shaped traits; sociability is log-normal instead: few people do most of the talking.
 INTEREST = (0.45, 0.22)
 PULLED_CARE = 0.65
-MEDIAN_SOCIABLE, SPREAD_SOCIABLE = 0.075, 1.5
+MEDIAN_SOCIABLE, SPREAD_SOCIABLE = 0.06, 1.6
 DILIGENT = (0.30, 0.26)
 TOLERANCE = (8.0, 2.5)
 BUDGET_FEN = (4_500.0, 1_800.0)
