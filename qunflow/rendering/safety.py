@@ -77,7 +77,7 @@ def copy_environment() -> CopyEnvironment:
     )
     environment.globals.clear()
     environment.filters = {name: environment.filters[name] for name in FILTERS if name in environment.filters}
-    environment.filters.update(yuan=yuan, percent=_percent, join=_joined)
+    environment.filters.update(yuan=yuan, percent=_percent, join=_joined, trim=_trimmed)
     environment.tests = {name: environment.tests[name] for name in TESTS}
     return environment
 
@@ -235,6 +235,12 @@ def _joined(items: Any, separator: str = "") -> str:
     if type(items) is not list or any(type(item) not in (str, int, float) for item in items):
         raise UnspeakableError("join wants a list of texts or numbers")
     return separator.join(map(str, items))
+
+
+def _trimmed(text: Any) -> str:
+    if type(text) is not str:
+        raise UnspeakableError("trim wants a text")
+    return text.strip()
 
 
 def _percent(share: float) -> str:
