@@ -73,6 +73,16 @@ def test_a_ring_takes_what_is_given_never_talks_and_goes(ringed: tuple[dict[str,
     assert any(event["kind"] == "click" for event in truth["events"])
 
 
+def test_a_ring_that_the_file_no_longer_has_stays_away(tmp_path: Path) -> None:
+    """Started again on its file with another spec, a sandbox goes on without the accounts that were planned."""
+    db = str(tmp_path / "state.sqlite3")
+    with season(tmp_path, {**NOBODY, "rings": [RING]}, db=db) as one:
+        one.until(0, 1)
+    with season(tmp_path, NOBODY, db=db) as one:
+        one.until(2, 0)
+        assert one.truth()["people"] == []
+
+
 def _in_burst(created_at: str) -> bool:
     at = datetime.fromisoformat(created_at) - FIRST_DAY
     return timedelta(hours=43) <= at <= timedelta(hours=44.1)

@@ -41,7 +41,10 @@ def _busy(roll: float) -> float:
 
 async def arrive(community: Community, about: dict[str, Any]) -> None:
     """Somebody new turns up, or the next account of a fraud ring."""
-    person = _ring_member(community, about) if "ring" in about else new_person(community)
+    ring = rings.ring_of(community, about.get("ring", ""))
+    if ring is None and "ring" in about:
+        return
+    person = _ring_member(community, ring, about["nth"]) if ring else new_person(community)
     if person.pulled:
         chat = pick_chat(community, person)
         if chat is not None:
@@ -82,8 +85,7 @@ def _put(community: Community, number: int, channel: ChannelSpec | None, **about
     return community.people.put(Person(number, who, name, **{**ordinary, **came, **about}))
 
 
-def _ring_member(community: Community, about: dict[str, Any]) -> Person:
-    ring, nth = rings.ring_of(community, about["ring"]), about["nth"]
+def _ring_member(community: Community, ring: RingSpec, nth: int) -> Person:
     number = community.platform.number("person")
     channel = next(channel for channel in community.spec.channels if channel.key == ring.channel)
     shared = _shared(community, ring, nth)

@@ -25,9 +25,9 @@ def plan_rings(community: Community) -> None:
             community.plan(at, "arrive", ring=ring.key, nth=nth)
 
 
-def ring_of(community: Community, key: str) -> RingSpec:
-    """A ring by its key."""
-    return next(ring for ring in community.spec.rings if ring.key == key)
+def ring_of(community: Community, key: str) -> RingSpec | None:
+    """A ring by its key; none when the file no longer has it, as after a restart with another one."""
+    return next((ring for ring in community.spec.rings if ring.key == key), None)
 
 
 def hand(community: Community, ring: RingSpec, nth: int, of: int) -> int:
