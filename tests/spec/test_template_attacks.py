@@ -143,7 +143,7 @@ BOUNDED = [
         "{% for a in many %}" + "{% if many|trim == 'x' %}{% endif %}" * 54 + "{% endfor %}",
         {"many": MANY},
     ),
-    ("dear comparisons", "{% if a == b %}x{% endif %}" * 60, {"a": [MANY], "b": [list(MANY)]}),
+    ("dear comparisons", "{% if a == b %}x{% endif %}" * 54, {"a": [MANY], "b": [list(MANY)]}),
     ("wrong kinds", "{% for a in n %}x{% endfor %}", {"n": 5}),
     ("wrong kinds", "{% if x < n %}x{% endif %}", {"x": "text", "n": 5}),
     ("wrong kinds", "{{ many|yuan }}{{ x|percent }}", {"many": MANY, "x": "text"}),
