@@ -14,20 +14,21 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, exists, insert, literal, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, insert, or_, select, tuple_, update
 
 from qunflow.connectors.wecom.limits import CHATS_PER_TASK, PERSONS_PER_TASK
+from qunflow.delivery.addresses import addresses_of
 from qunflow.delivery.bounds import Candidate, Facts, Verdict, verdict
 from qunflow.delivery.facts import read_facts
 from qunflow.delivery.hand_send import card_token, token_digest
 from qunflow.delivery.model import DeliveryReport
 from qunflow.delivery.ports import Ports
-from qunflow.delivery.welcome_codes import open_code
 from qunflow.store.engine import lock
-from qunflow.store.tables import approvals, calls, contents, groups, targets, welcomes
+from qunflow.store.tables import approvals, calls, contents, groups, targets
+from qunflow.store.tables.base import Instant
 from qunflow.store.vault import Vault
 
-BATCH = 1_000
+BATCH = 4_000
 # What is claimed and not yet called is all unknown when the process dies, so a page is no longer than a breath.
 CALLS_PER_PAGE = 32
 CLAIMING = "delivery: claim"
@@ -42,6 +43,57 @@ _ORDER = (
     targets.c.target_id,
 )
 Position: TypeAlias = tuple[datetime, str, str, str, int]
+_APPROVED = exists().where(
+    approvals.c.content_version == targets.c.content_version,
+    approvals.c.slot_key == targets.c.slot_key,
+    approvals.c.local_day == targets.c.local_day,
+    approvals.c.voided_at.is_(None),
+    or_(approvals.c.effective_at.is_(None), approvals.c.effective_at <= bindparam("now", type_=Instant())),
+)
+_ROWS = select(
+    *(targets.c[name] for name in Candidate.__slots__ if name != "group_key"),
+    *(targets.c[name] for name in ("target_id", "content_version", "due_at", "reason", "call_id")),
+    groups.c.group_key,
+    groups.c.name.label("group_name"),
+    groups.c.chat_id,
+).outerjoin(groups, and_(targets.c.target_kind == "chat", groups.c.group_id == targets.c.target_ref))
+# Made once: building a statement costs more than running it.
+_DUE = (
+    _ROWS.where(
+        targets.c.state == "approved",
+        targets.c.due_at <= bindparam("now", type_=Instant()),
+        targets.c.way.in_(bindparam("ways", expanding=True)),
+        _APPROVED,
+    )
+    .order_by(*_ORDER)
+    .limit(BATCH)
+    .with_for_update(of=targets, skip_locked=True)
+)
+_DUE_AFTER = _DUE.where(
+    tuple_(*_ORDER) > tuple_(*(bindparam(f"after_{place}", type_=one.type) for place, one in enumerate(_ORDER)))
+)
+_UNKNOWN_AGAIN = (
+    _ROWS.join(calls, calls.c.call_id == targets.c.call_id)
+    .where(
+        calls.c.state == "unknown",
+        calls.c.way.in_(bindparam("ways", expanding=True)),
+        targets.c.state == "unknown",
+    )
+    .order_by(targets.c.target_id)
+    .limit(BATCH)
+)
+_SAID = select(contents).where(contents.c.content_version.in_(bindparam("versions", expanding=True)))
+_INTEND = (
+    update(targets)
+    .where(targets.c.target_id == bindparam("target"))
+    .values(
+        state="intent",
+        reason="",
+        call_id=bindparam("call"),
+        attempts=targets.c.attempts + 1,
+        card_digest=bindparam("card"),
+    )
+)
 _NO_ADDRESS = Verdict("skip", "no address on the platform")
 _REPORTED = {"skip": "skipped", "dead": "skipped", "wait": "waiting", "ask": "waiting"}
 # A verdict's new state; what waits keeps its own.
@@ -102,18 +154,19 @@ def claim(
     after: Position | None = None,
     ways: Sequence[str] = ALL_WAYS,
 ) -> Page:
-    """Claim the next due targets, at most a thousand, as calls of ``worker``; one write transaction."""
+    """Claim the next due targets as calls of ``worker``, a page at most; one write transaction."""
     # Counting a quota and writing the intent must not interleave with another worker's.
     lock(conn, CLAIMING)
-    found_rows = conn.execute(_due(now, after, ways, conn)).all()
-    rows = _one_page(found_rows)
+    rows, is_last = _one_page(conn, now, after, ways)
+    if not rows:
+        return Page(now, ())
     communities = {one.key: one for one in ports.workspace.communities}
-    addresses = _addresses(conn, ports.vault, rows)
-    facts = read_facts(conn, [Candidate.of(row) for row in rows], communities, now)
+    addresses = addresses_of(conn, ports.vault, rows)
+    candidates = [Candidate.of(row) for row in rows]
+    facts = read_facts(conn, candidates, communities, now)
     go: list[Row[Any]] = []
     held: list[tuple[Row[Any], Verdict]] = []
-    for row in rows:
-        one = Candidate.of(row)
+    for row, one in zip(rows, candidates, strict=True):
         found = verdict(one, communities.get(one.community), facts, now)
         if found.what == "send" and row.target_id not in addresses:
             found = _NO_ADDRESS
@@ -127,80 +180,31 @@ def claim(
         at=now,
         claims=tuple(_intend(conn, ports.vault, go, addresses, worker, now)),
         held=tuple((found.what, found.why) for _, found in held),
-        after=_position(rows[-1]) if len(found_rows) == BATCH or len(rows) < len(found_rows) else None,
+        after=None if is_last else _position(rows[-1]),
     )
 
 
-def _one_page(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
-    """The first rows that make no more than a page of calls."""
+def _one_page(
+    conn: Connection, now: datetime, after: Position | None, ways: Sequence[str]
+) -> tuple[list[Row[Any]], bool]:
+    """The next due rows that make no more than a page of calls, and whether they are the last."""
+    known: dict[str, Any] = {"now": now, "ways": list(ways)}
+    statement = _DUE
+    if after is not None:
+        statement = _DUE_AFTER
+        known |= {f"after_{place}": value for place, value in enumerate(after)}
+    rows: list[Row[Any]] = []
     keys: set[tuple[Any, ...]] = set()
-    for place, row in enumerate(rows):
+    for row in conn.execute(statement, known):
         keys.add(_bundle_key(row))
         if len(keys) > CALLS_PER_PAGE:
-            return rows[:place]
-    return rows
+            return rows, False
+        rows.append(row)
+    return rows, len(rows) < BATCH
 
 
 def _position(row: Row[Any]) -> Position:
     return (row.due_at, row.slot_key, row.content_version, row.sender_userid, row.target_id)
-
-
-def _due(now: datetime, after: Position | None, ways: Sequence[str], conn: Connection) -> Select[Any]:
-    approved = exists().where(
-        approvals.c.content_version == targets.c.content_version,
-        approvals.c.slot_key == targets.c.slot_key,
-        approvals.c.local_day == targets.c.local_day,
-        approvals.c.voided_at.is_(None),
-        or_(approvals.c.effective_at.is_(None), approvals.c.effective_at <= now),
-    )
-    statement = (
-        select(
-            targets,
-            contents.c.text,
-            contents.c.attachments,
-            groups.c.group_key,
-            groups.c.name.label("group_name"),
-            groups.c.chat_id,
-        )
-        .join(contents, contents.c.content_version == targets.c.content_version)
-        .outerjoin(groups, and_(targets.c.target_kind == "chat", groups.c.group_id == targets.c.target_ref))
-        .where(targets.c.state == "approved", targets.c.due_at <= now, targets.c.way.in_(list(ways)), approved)
-        .order_by(*_ORDER)
-        .limit(BATCH)
-    )
-    if after is not None:
-        statement = statement.where(tuple_(*_ORDER) > tuple_(*map(literal, after)))
-    if conn.dialect.name == "postgresql":
-        statement = statement.with_for_update(of=targets, skip_locked=True)
-    return statement
-
-
-def _addresses(conn: Connection, vault: Vault, rows: Sequence[Row[Any]]) -> dict[int, str]:
-    """Target id → address, for those that have one."""
-    persons = vault.external_userids(conn, [row.target_ref for row in rows if row.way == "private_task"])
-    codes = _welcome_codes(conn, vault, [row for row in rows if row.way == "welcome"])
-    found: dict[int, str] = {}
-    for row in rows:
-        if row.way == "welcome":
-            address = codes.get((row.target_ref, row.sender_userid), "")
-        elif row.target_kind == "person":
-            address = persons.get(row.target_ref, "")
-        else:
-            address = row.chat_id or "" if row.way == "mass_task" else row.sender_userid
-        if address:
-            found[row.target_id] = address
-    return found
-
-
-def _welcome_codes(conn: Connection, vault: Vault, rows: Sequence[Row[Any]]) -> dict[tuple[int, str], str]:
-    if not rows:
-        return {}
-    wanted = (
-        select(welcomes)
-        .where(welcomes.c.person_id.in_([row.target_ref for row in rows]), welcomes.c.answered_at.is_(None))
-        .order_by(welcomes.c.received_at)
-    )
-    return {(row.person_id, row.userid): open_code(vault, row.sealed_code) for row in conn.execute(wanted)}
 
 
 def _hold(conn: Connection, held: Iterable[tuple[Row[Any], Verdict]]) -> None:
@@ -252,52 +256,57 @@ def _intend(
     bundles = _bundles(go)
     if not bundles:
         return []
+    said = _said(conn, [rows[0].content_version for rows in bundles])
     statement = insert(calls).returning(calls.c.call_id, sort_by_parameter_order=True)
-    ids = conn.execute(statement, [_call_row(rows[0], worker, now) for rows in bundles]).scalars().all()
+    made = [_call_row(rows[0], said[rows[0].content_version].text, worker, now) for rows in bundles]
+    ids = conn.execute(statement, made).scalars().all()
     conn.execute(
-        update(targets)
-        .where(targets.c.target_id == bindparam("target"))
-        .values(
-            state="intent",
-            reason="",
-            call_id=bindparam("call"),
-            attempts=targets.c.attempts + 1,
-            card_digest=bindparam("card"),
-        ),
+        _INTEND,
         [
             {"target": row.target_id, "call": call_id, "card": _card(vault, row)}
             for call_id, rows in zip(ids, bundles, strict=True)
             for row in rows
         ],
     )
-    return [_claimed(call_id, rows, addresses) for call_id, rows in zip(ids, bundles, strict=True)]
+    return [
+        _claimed(call_id, rows, addresses, said[rows[0].content_version])
+        for call_id, rows in zip(ids, bundles, strict=True)
+    ]
+
+
+def _said(conn: Connection, versions: Iterable[str]) -> dict[str, Row[Any]]:
+    """Texts and attachments by version, each read once however many targets it has."""
+    wanted = list(dict.fromkeys(versions))
+    return {row.content_version: row for row in conn.execute(_SAID, {"versions": wanted})} if wanted else {}
 
 
 def _card(vault: Vault, row: Row[Any]) -> str | None:
     return token_digest(card_token(vault, row.target_id)) if row.way == "hand_send" else None
 
 
-def _call_row(row: Row[Any], worker: str, now: datetime) -> dict[str, Any]:
+def _call_row(row: Row[Any], text: str, worker: str, now: datetime) -> dict[str, Any]:
     return {
         "way": row.way,
         "sender_userid": row.sender_userid,
         "content_version": row.content_version,
-        "fingerprint": fingerprint(row.text),
+        "fingerprint": fingerprint(text),
         "state": "intent",
         "worker": worker,
         "intent_at": now,
     }
 
 
-def _claimed(call_id: int, rows: Sequence[Row[Any]], addresses: Mapping[int, str], asked_before: bool = False) -> Claim:
+def _claimed(
+    call_id: int, rows: Sequence[Row[Any]], addresses: Mapping[int, str], said: Row[Any], asked_before: bool = False
+) -> Claim:
     first = rows[0]
     return Claim(
         call_id=call_id,
         way=first.way,
         community=first.community,
         sender_userid=first.sender_userid,
-        text=first.text,
-        attachments=tuple(first.attachments),
+        text=said.text,
+        attachments=tuple(said.attachments),
         group=first.group_name or "",
         due_at=first.due_at,
         not_after=first.not_after,
@@ -316,11 +325,11 @@ def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed
         keyed_ways: ways whose calls carry a key: cards for staff (duplicate check) and welcomes (code of one use).
     """
     lock(conn, CLAIMING)
-    rows = conn.execute(_unknown_again(keyed_ways)).all()
+    rows = conn.execute(_UNKNOWN_AGAIN, {"ways": list(keyed_ways)}).all()
     if not rows:
         return Page(now, ())
     communities = {one.key: one for one in ports.workspace.communities}
-    addresses = _addresses(conn, ports.vault, rows)
+    addresses = addresses_of(conn, ports.vault, rows)
     facts = _uncounted(read_facts(conn, [Candidate.of(row) for row in rows], communities, now))
     again = [
         row
@@ -331,26 +340,9 @@ def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed
     taken = [row.call_id for row in again]
     conn.execute(update(calls).where(calls.c.call_id.in_(taken)).values(state="intent", worker=worker))
     conn.execute(update(targets).where(targets.c.call_id.in_(taken)).values(state="intent"))
-    return Page(now, tuple(_claimed(row.call_id, [row], addresses, asked_before=True) for row in again))
-
-
-def _unknown_again(keyed_ways: Sequence[str]) -> Select[Any]:
-    return (
-        select(
-            targets,
-            contents.c.text,
-            contents.c.attachments,
-            groups.c.group_key,
-            groups.c.name.label("group_name"),
-            groups.c.chat_id,
-        )
-        .join(calls, calls.c.call_id == targets.c.call_id)
-        .join(contents, contents.c.content_version == targets.c.content_version)
-        .outerjoin(groups, and_(targets.c.target_kind == "chat", groups.c.group_id == targets.c.target_ref))
-        .where(calls.c.state == "unknown", calls.c.way.in_(list(keyed_ways)), targets.c.state == "unknown")
-        .order_by(targets.c.target_id)
-        .limit(BATCH)
-    )
+    said = _said(conn, [row.content_version for row in again])
+    claims = [_claimed(row.call_id, [row], addresses, said[row.content_version], asked_before=True) for row in again]
+    return Page(now, tuple(claims))
 
 
 def _uncounted(facts: Facts) -> Facts:

@@ -31,10 +31,7 @@ class Liveness(Protocol):
         """Say that one is alive, before each handful of calls; False when others have taken one for dead."""
 
     def dead(self, conn: Connection, workers: Collection[str]) -> set[str]:
-        """Those among ``workers`` that will never make another call."""
-
-    def sweep(self, conn: Connection) -> int:
-        """Forget dead workers, once their intents are marked; returns how many."""
+        """Those among ``workers`` that will never make another call; one that is not known is dead."""
 
 
 class CarryOut(Protocol):

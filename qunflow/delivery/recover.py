@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from sqlalchemy import Connection, Row, and_, case, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, update
 
 from qunflow.connectors.wecom.client import MassTask
 from qunflow.connectors.wecom.staff_messages import DUPLICATE_CHECK_S
@@ -35,6 +35,27 @@ _KEY_MARGIN = timedelta(minutes=5)
 _LISTED = timedelta(days=30)
 _CANCELLED = 41093
 _DIED = "the sender died on the way"
+
+
+_OPEN_STATES = (
+    select(calls.c.state).where(calls.c.state.in_(("intent", "unknown")), calls.c.settled_at.is_(None)).distinct()
+)
+_ANY_UNKNOWN = (
+    select(calls.c.call_id)
+    .where(calls.c.state == "unknown", calls.c.settled_at.is_(None), calls.c.way.in_(bindparam("ways", expanding=True)))
+    .limit(1)
+)
+_UNKNOWN = (
+    select(calls)
+    .where(
+        calls.c.state == "unknown",
+        calls.c.settled_at.is_(None),
+        calls.c.way.in_(list(_CHAT_TYPES)),
+        calls.c.unknown_since <= bindparam("since_before"),
+    )
+    .order_by(calls.c.intent_at, calls.c.call_id)
+)
+_UNSETTLED = select(func.count()).select_from(targets).where(targets.c.state == "unknown")
 
 
 @dataclass(slots=True)
@@ -66,9 +87,16 @@ def recover(ports: Ports, now: datetime) -> RecoveryReport:
 
     A platform that does not answer leaves everything as it is, for the next round.
     """
-    report = RecoveryReport(orphaned=ports.store.write(partial(_mourn, ports=ports, now=now)))
+    report = RecoveryReport()
     with ports.store.reading() as conn:
-        waiting = _unknown(conn, now - timedelta(seconds=ports.workspace.delivery.reconcile_after_s))
+        states = set(conn.execute(_OPEN_STATES).scalars())
+    if "intent" in states:
+        report.orphaned = ports.store.write(partial(orphans, ports=ports, now=now))
+    waiting: Sequence[Row[Any]] = ()
+    if "unknown" in states:
+        since_before = now - timedelta(seconds=ports.workspace.delivery.reconcile_after_s)
+        with ports.store.reading() as conn:
+            waiting = conn.execute(_UNKNOWN, {"since_before": since_before}).all()
     if waiting:
         try:
             _ask_about(ports, waiting, now, report)
@@ -79,13 +107,12 @@ def recover(ports: Ports, now: datetime) -> RecoveryReport:
 
 def unsettled(conn: Connection) -> int:
     """How many targets nobody knows about yet."""
-    return conn.execute(select(func.count()).where(targets.c.state == "unknown")).scalar_one()
+    return conn.execute(_UNSETTLED).scalar_one()
 
 
-def _mourn(conn: Connection, ports: Ports, now: datetime) -> int:
-    found = orphans(conn, ports, now)
-    ports.liveness.sweep(conn)
-    return found
+def is_unknown(conn: Connection, ways: Sequence[str]) -> bool:
+    """Whether there is any unknown call of these ways."""
+    return conn.execute(_ANY_UNKNOWN, {"ways": list(ways)}).first() is not None
 
 
 def orphans(conn: Connection, ports: Ports, now: datetime) -> int:
@@ -142,20 +169,6 @@ def _mark_unknown(conn: Connection, ids: Sequence[int], now: datetime) -> None:
         .where(targets.c.call_id.in_(ids), targets.c.state == "intent")
         .values(state="unknown", reason=_DIED)
     )
-
-
-def _unknown(conn: Connection, since_before: datetime) -> Sequence[Row[Any]]:
-    wanted = (
-        select(calls)
-        .where(
-            calls.c.state == "unknown",
-            calls.c.settled_at.is_(None),
-            calls.c.way.in_(list(_CHAT_TYPES)),
-            calls.c.unknown_since <= since_before,
-        )
-        .order_by(calls.c.intent_at, calls.c.call_id)
-    )
-    return conn.execute(wanted).all()
 
 
 def _ask_about(ports: Ports, waiting: Sequence[Row[Any]], now: datetime, report: RecoveryReport) -> None:

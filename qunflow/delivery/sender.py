@@ -20,7 +20,7 @@ from qunflow.delivery.claims import ALL_WAYS, Claim, Page, claim, reclaim
 from qunflow.delivery.hand_send import card_token
 from qunflow.delivery.model import DeliveryReport
 from qunflow.delivery.ports import PARALLEL, CarryOut, Ports
-from qunflow.delivery.recover import give_up_late, recover, unsettled
+from qunflow.delivery.recover import give_up_late, is_unknown, recover, unsettled
 from qunflow.delivery.settle import CallOutcome, count, settle
 from qunflow.errors import BadInput, ChannelRefused, ConfigurationError, TransientError
 from qunflow.language import catalogue
@@ -72,10 +72,11 @@ def drain(
 
 def _pages(ports: Ports, worker: str, now: datetime, ways: Sequence[str]) -> Iterator[Page]:
     keyed = [way for way in KEYED_WAYS if way in ways]
-    ports.store.write(partial(give_up_late, now=now))
-    again = ports.store.write(partial(reclaim, ports=ports, worker=worker, now=now, keyed_ways=keyed))
-    if again.claims:
-        yield again
+    with ports.store.reading() as conn:
+        asks_again = is_unknown(conn, KEYED_WAYS)
+    if asks_again:
+        ports.store.write(partial(give_up_late, now=now))
+        yield ports.store.write(partial(reclaim, ports=ports, worker=worker, now=now, keyed_ways=keyed))
     after = None
     while True:
         now = _by_now(ports, now)

@@ -22,6 +22,44 @@ from qunflow.store.vault import Vault
 
 # Here acceptance is arrival: nobody has to confirm.
 _ARRIVES_AT_ONCE = ("welcome", "staff_notice")
+_UNREACHABLE = "cannot be reached by this sender"
+# Made once: building a statement costs more than running it.
+_END_CALL = (
+    update(calls)
+    .where(calls.c.call_id == bindparam("call"))
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("new_reason"),
+        error_code=bindparam("new_code"),
+        unknown_since=bindparam("since"),
+        settled_at=bindparam("settled"),
+        platform_id=bindparam("name"),
+    )
+)
+# By call, not by target: what somebody else has claimed anew meanwhile is theirs.
+_END_TARGETS = (
+    update(targets)
+    .where(targets.c.call_id == bindparam("call"))
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("new_reason"),
+        sent_at=bindparam("sent"),
+        outcome=bindparam("became"),
+        outcome_at=bindparam("became_at"),
+    )
+)
+_GIVE_BACK = (
+    update(targets)
+    .where(targets.c.call_id == bindparam("call"), targets.c.state == "intent")
+    .values(
+        state="approved",
+        reason=bindparam("new_reason"),
+        call_id=None,
+        card_digest=None,
+        attempts=targets.c.attempts - 1,
+    )
+)
+_FORGET_CALL = delete(calls).where(calls.c.call_id == bindparam("call"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +88,15 @@ class CallOutcome:
 
 def settle(conn: Connection, vault: Vault, outcomes: Sequence[CallOutcome], now: datetime) -> None:
     """Write down how calls ended, all of them in the caller's transaction."""
-    for one in outcomes:
-        if one.what != "held":
-            _write_call(conn, one, now)
-    rows = [row for one in outcomes for row in _target_rows(one, now)]
-    if rows:
-        values: dict[str, Any] = {
-            name: bindparam(f"new_{name}") for name in ("state", "reason", "sent_at", "outcome", "outcome_at")
-        }
-        conn.execute(update(targets).where(targets.c.target_id == bindparam("target")).values(**values), rows)
+    made = [one for one in outcomes if one.what != "held"]
+    if made:
+        conn.execute(_END_CALL, [_call_row(one, now) for one in made])
+        conn.execute(_END_TARGETS, [_targets_row(one, now) for one in made])
     for one in outcomes:
         if one.what == "held":
             _return(conn, one)
+        elif one.unreachable:
+            _leave_out(conn, one, now)
         if one.claim.way == "welcome" and one.what in ("sent", "refused"):
             _close_welcome(conn, vault, one, now)
 
@@ -72,50 +107,49 @@ def count(report: DeliveryReport, outcomes: Sequence[CallOutcome]) -> None:
         lost = sum(who.address in one.unreachable for who in one.claim.addressees)
         what = "waiting" if one.what == "held" else one.what
         report.count(what, len(one.claim.addressees) - lost, one.why)
-        report.count("refused", lost, "cannot be reached by this sender" if lost else "")
+        report.count("refused", lost, _UNREACHABLE if lost else "")
 
 
-def _write_call(conn: Connection, one: CallOutcome, now: datetime) -> None:
-    settled = "reconciled" if one.what == "sent" and one.claim.asked_before else one.what
-    values: dict[str, Any] = {
-        "state": settled,
-        "reason": one.why[:200],
-        "error_code": one.code or None,
-    }
-    if one.what == "unknown":
-        values["unknown_since"] = now
-    else:
-        values |= {"settled_at": now, "platform_id": one.platform_id or None}
-    conn.execute(update(calls).where(calls.c.call_id == one.claim.call_id).values(**values))
-
-
-def _target_rows(one: CallOutcome, now: datetime) -> list[dict[str, Any]]:
-    return [_target_row(one, who.target_id, who.address in one.unreachable, now) for who in one.claim.addressees]
-
-
-def _target_row(one: CallOutcome, target_id: int, unreachable: bool, now: datetime) -> dict[str, Any]:
-    state, why = one.what, one.why
-    if one.what == "sent" and unreachable:
-        state, why = "refused", "cannot be reached by this sender"
-    arrived = state == "sent" and one.claim.way in _ARRIVES_AT_ONCE
+def _call_row(one: CallOutcome, now: datetime) -> dict[str, Any]:
+    unknown = one.what == "unknown"
     return {
-        "target": target_id,
-        "new_state": "approved" if state == "held" else state,
-        "new_reason": why[:200],
-        "new_sent_at": now if state == "sent" else None,
-        "new_outcome": "delivered" if arrived else "not_friend" if unreachable else "waiting",
-        "new_outcome_at": now if arrived or unreachable else None,
+        "call": one.claim.call_id,
+        "new_state": "reconciled" if one.what == "sent" and one.claim.asked_before else one.what,
+        "new_reason": one.why[:200],
+        "new_code": one.code or None,
+        "since": now if unknown else None,
+        "settled": None if unknown else now,
+        "name": one.platform_id or None,
     }
+
+
+def _targets_row(one: CallOutcome, now: datetime) -> dict[str, Any]:
+    arrived = one.what == "sent" and one.claim.way in _ARRIVES_AT_ONCE
+    return {
+        "call": one.claim.call_id,
+        "new_state": one.what,
+        "new_reason": one.why[:200],
+        "sent": now if one.what == "sent" else None,
+        "became": "delivered" if arrived else "waiting",
+        "became_at": now if arrived else None,
+    }
+
+
+def _leave_out(conn: Connection, one: CallOutcome, now: datetime) -> None:
+    """Addresses the platform would not take, although it took the call."""
+    left_out = [who.target_id for who in one.claim.addressees if who.address in one.unreachable]
+    conn.execute(
+        update(targets)
+        .where(targets.c.target_id.in_(left_out), targets.c.call_id == one.claim.call_id)
+        .values(state="refused", reason=_UNREACHABLE, sent_at=None, outcome="not_friend", outcome_at=now)
+    )
 
 
 def _return(conn: Connection, one: CallOutcome) -> None:
-    # What never left is not a try, and leaves no call behind.
-    conn.execute(
-        update(targets)
-        .where(targets.c.call_id == one.claim.call_id)
-        .values(call_id=None, card_digest=None, attempts=targets.c.attempts - 1)
-    )
-    conn.execute(delete(calls).where(calls.c.call_id == one.claim.call_id))
+    # What never left is not a try, and leaves no call behind; others may have found the call unknown meanwhile.
+    done = conn.execute(_GIVE_BACK, {"call": one.claim.call_id, "new_reason": one.why[:200]})
+    if done.rowcount:
+        conn.execute(_FORGET_CALL, {"call": one.claim.call_id})
 
 
 def _close_welcome(conn: Connection, vault: Vault, one: CallOutcome, now: datetime) -> None:

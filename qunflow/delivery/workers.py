@@ -43,8 +43,9 @@ class FileLocks:
 
     @contextmanager
     def working(self) -> Iterator[str]:
-        """Hold a locked file inside the block; gives its name."""
+        """Hold a locked file inside the block; gives its name. What the dead left lying about is removed first."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
         name, handle = self._locked_file()
         try:
             yield name
@@ -62,13 +63,6 @@ class FileLocks:
         del conn
         return {one for one in workers if self.is_dead(one)}
 
-    def sweep(self, conn: Connection) -> int:
-        """Remove the files of dead workers."""
-        gone = sorted(self.dead(conn, [path.stem for path in self._folder.glob("*.lock")]))
-        for name in gone:
-            self._path(name).unlink(missing_ok=True)
-        return len(gone)
-
     def is_dead(self, worker: str) -> bool:
         """Whether nobody holds the lock of this worker any more."""
         try:
@@ -82,6 +76,11 @@ class FileLocks:
         finally:
             os.close(handle)
         return True
+
+    def _sweep(self) -> None:
+        for path in self._folder.glob("*.lock"):
+            if self.is_dead(path.stem):
+                path.unlink(missing_ok=True)
 
     def _path(self, worker: str) -> Path:
         return self._folder / f"{worker}.lock"
@@ -133,7 +132,7 @@ class Leases:
 
     @contextmanager
     def working(self) -> Iterator[str]:
-        """Hold a locked file and a lease inside the block; gives the worker's name."""
+        """Hold a locked file and a lease inside the block; gives the worker's name. Leases of the dead end first."""
         with self._locks.working() as name:
             self._store.write(lambda conn: self._enter(conn, name))
             yield name
@@ -149,18 +148,15 @@ class Leases:
         now = self._time_of(conn)
         return {one for one in workers if one not in rows or self._is_gone(rows[one], now)}
 
-    def sweep(self, conn: Connection) -> int:
-        """Forget dead workers; one of them that was only slow learns it from its next beat."""
-        self._locks.sweep(conn)
-        gone = sorted(self.dead(conn, conn.execute(select(table.c.worker)).scalars().all()))
-        return conn.execute(delete(table).where(table.c.worker.in_(gone))).rowcount if gone else 0
-
     def _is_gone(self, row: Row[Any], now: datetime) -> bool:
         if row.host == self._host:
             return self._locks.is_dead(row.worker)
         return bool(row.beat_at + timedelta(seconds=row.lease_s) < now)
 
     def _enter(self, conn: Connection, name: str) -> None:
+        gone = sorted(self.dead(conn, conn.execute(select(table.c.worker)).scalars().all()))
+        if gone:
+            conn.execute(delete(table).where(table.c.worker.in_(gone)))
         row = {"worker": name, "host": self._host, "beat_at": self._time_of(conn), "lease_s": self._lease_s}
         conn.execute(insert(table), [row])
 

@@ -64,14 +64,13 @@ def test_a_worker_lives_inside_its_block_only(store: Store, tmp_path: Path) -> N
     locks = FileLocks(tmp_path)
     with locks.working() as name, store.reading() as conn:
         assert locks.dead(conn, [name]) == set()
-        assert locks.sweep(conn) == 0
         assert locks.beat(name)
     assert locks.is_dead(name)
     assert list((tmp_path / "state" / "workers").iterdir()) == []
 
 
-def test_a_paused_process_is_alive_and_a_killed_one_is_dead(store: Store, tmp_path: Path) -> None:
-    """The kernel gives the lock back at death, not at a pause; the file is swept away afterwards."""
+def test_a_paused_process_is_alive_and_a_killed_one_is_dead(tmp_path: Path) -> None:
+    """The kernel gives the lock back at death, not at a pause; the next worker sweeps the file away."""
     locks = FileLocks(tmp_path)
     process, name = _holder(tmp_path)
     os.kill(process.pid, signal.SIGSTOP)
@@ -79,8 +78,8 @@ def test_a_paused_process_is_alive_and_a_killed_one_is_dead(store: Store, tmp_pa
     os.kill(process.pid, signal.SIGKILL)
     process.wait(timeout=10)
     assert locks.is_dead(name)
-    with store.reading() as conn:
-        assert locks.sweep(conn) == 1
+    with locks.working() as next_one:
+        assert [path.stem for path in (tmp_path / "state" / "workers").iterdir()] == [next_one]
 
 
 def test_a_worker_nobody_knows_is_dead(tmp_path: Path) -> None:
@@ -112,9 +111,8 @@ def test_a_worker_that_was_taken_for_dead_learns_it_before_its_next_call(hosts: 
     there = hosts.leases("a")
     with there.working() as name:
         hosts.at += timedelta(seconds=61)
-        with hosts.store.writing() as conn:
-            assert hosts.leases("b").sweep(conn) == 1
-        assert not there.beat(name)
+        with hosts.leases("b").working():
+            assert not there.beat(name)
 
 
 def test_who_leaves_is_forgotten(hosts: Hosts) -> None:
