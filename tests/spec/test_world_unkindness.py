@@ -122,6 +122,30 @@ def test_an_owner_sends_as_often_a_week_as_the_spec_says(tmp_path: Path) -> None
     assert {one["creator"] for one in listed} == {"owner_zhou"}
 
 
+def confirmed_after_s(folder: Path, habit: str) -> list[int]:
+    """How long an owner of a habit let each of twelve tasks of twelve days wait; those left alone are missing."""
+    with season(folder, {**NOBODY, **group_of({**OWNER, "habit": habit})}) as one:
+        made = []
+        for day in range(12):
+            one.until(day, 10)
+            text = {"content": f"第 {day} 天的问候"}
+            made.append(one.call("add_msg_template", chat_type="group", sender="owner_zhou", text=text)["msgid"])
+        one.until(13, 0)
+        shares = [one.call("get_groupmsg_task", msgid=msgid)["task_list"][0] for msgid in made]
+    tens = [int(FIRST_DAY.timestamp()) + day * 86_400 + 36_000 for day in range(12)]
+    return [share["send_time"] - ten for share, ten in zip(shares, tens, strict=True) if share["status"] == 2]
+
+
+def test_owners_confirm_by_habit(tmp_path: Path) -> None:
+    """The prompt nearly always and within half an hour, the late sometimes and after forty minutes, the third never."""
+    prompt, late = confirmed_after_s(tmp_path, "prompt"), confirmed_after_s(tmp_path, "late")
+    assert len(prompt) >= 10
+    assert max(prompt) < 1_800
+    assert 5 <= len(late) < 12
+    assert min(late) >= 2_400
+    assert confirmed_after_s(tmp_path, "never") == []
+
+
 OUTAGE = {"since": "2026-03-02T10:00:00+08:00", "until": "2026-03-02T12:00:00+08:00"}
 
 
