@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from qunflow.errors import ConfigurationError
-from qunflow.sandbox.options import QUOTA_MODES, Callback, Hooks, Limits, Options, limits_with
+from qunflow.sandbox.options import QUOTA_MODES, Callback, Hooks, Limits, Options, limits_with, named_limits
 
 _START = "2026-01-01T00:00:00+08:00"
 
@@ -34,7 +34,8 @@ def sandbox(
         float, Parameter(help="每秒走几秒,0 只在被叫时走 (simulated seconds a second, 0 stands still)")
     ] = 0.0,
     limit: Annotated[
-        tuple[str, ...], Parameter(help="改一个平台限制,可重复,如 group_lag_s=2 (change a platform limit)")
+        tuple[str, ...],
+        Parameter(help=f"改一个平台限制,可重复 (change a platform limit): {', '.join(named_limits())}"),
     ] = (),
     empty: Annotated[bool, Parameter(help="只有员工和空群 (staff and empty groups only)")] = False,
 ) -> None:

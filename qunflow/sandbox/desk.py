@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import md5
 from typing import Any
 
 from qunflow.sandbox import tokens, visibility
@@ -60,12 +61,38 @@ class Desk:
         visibility.require_allowed(app, endpoint.path)
         call = _call(platform, endpoint, request, app)
         visibility.require(platform, app, call.body)
-        body, effect = endpoint.handler(call)
+        body, effect = endpoint.handler(_with_own_cursor(call))
         if not isinstance(body, Answer):
             visibility.note_made(platform, app, endpoint.path, body)
         if effect is not None:
             platform.storage.note_log(_log_line(call, effect))
-        return body if isinstance(body, Answer) else success(_told(platform, body))
+        return body if isinstance(body, Answer) else success(_told(platform, _with_marked_cursor(call, body)))
+
+
+def _with_own_cursor(call: Call) -> Call:
+    """
+    The call with its cursor as `routing.page` knows it.
+
+    Raises:
+        Refusal: 50100 for one that another call gave, or the same one asked otherwise.
+    """
+    cursor = call.body.get("cursor")
+    if not cursor:
+        return call
+    plain, _, mark = cursor.rpartition(".")
+    if mark != _mark(call):
+        raise Refusal(50100, "cursor")
+    return replace(call, body={**call.body, "cursor": plain})
+
+
+def _with_marked_cursor(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "next_cursor": f"{body['next_cursor']}.{_mark(call)}"} if body.get("next_cursor") else body
+
+
+def _mark(call: Call) -> str:
+    """What ties a cursor to the question it belongs to, whatever the size of its pages."""
+    asked = {name: value for name, value in call.body.items() if name not in ("cursor", "limit", "page_size")}
+    return md5(f"{call.path}{json.dumps(asked, sort_keys=True)}".encode(), usedforsecurity=False).hexdigest()[:8]
 
 
 def _told(platform: Platform, body: dict[str, Any]) -> dict[str, Any]:

@@ -126,6 +126,11 @@ class Limits:
     callback_retry_s: int = 0
 
 
+def named_limits() -> list[str]:
+    """Every limit with its default as people write it, ``group_lag_s=0``; the quota's rule has a name of its own."""
+    return [f"{one.name}={one.default}" for one in fields(Limits) if one.name != "quota_mode"]
+
+
 def limits_with(limits: Limits, settings: Sequence[str]) -> Limits:
     """
     Limits with changes written as people write them, e.g. ``group_lag_s=2``.

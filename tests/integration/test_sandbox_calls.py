@@ -219,7 +219,7 @@ def test_customers_are_listed_per_member(api: Api) -> None:
         == made
     )
     first = api.call(f"{EC}/batch/get_by_user", userid_list=["helper_xm"], limit=2)
-    rest = api.call(f"{EC}/batch/get_by_user", userid="helper_xm", limit=2, cursor=first["next_cursor"])
+    rest = api.call(f"{EC}/batch/get_by_user", userid_list=["helper_xm"], limit=2, cursor=first["next_cursor"])
     rows = first["external_contact_list"] + rest["external_contact_list"]
     assert [row["external_contact"]["external_userid"] for row in rows] == made
     assert {row["follow_info"]["state"] for row in rows} == {"store-b"}

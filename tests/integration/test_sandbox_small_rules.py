@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from qunflow.connectors.wecom.crypto import CallbackCrypto
+from qunflow.sandbox import areas, outside
 from qunflow.sandbox.options import Callback, Limits
 from tests.integration.sandbox_anywhere import Anywhere, anywhere
 from tests.integration.sandbox_caller import AES_KEY, CORP, HELPER, OTHER, OWNER, TOKEN, hearing
@@ -239,6 +242,57 @@ def test_a_new_notice_is_told_and_a_new_owner_sits_in_the_group() -> None:
         group = caller.post(f"{EC}/groupchat/get", chat_id=chat)["group_chat"]
         assert (group["notice"], group["owner"]) == ("八点截单", OTHER)
         assert OTHER in [one["userid"] for one in group["member_list"]]
+
+
+def test_a_cursor_belongs_to_the_question_it_came_with(caller: Anywhere) -> None:
+    """Pages may change their size; another call, another filter and a cursor of one's own making are 50100."""
+    path, owners = f"{EC}/groupchat/list", {"userid_list": [OWNER, OTHER]}
+    cursor = caller.post(path, limit=1, owner_filter=owners)["next_cursor"]
+    assert caller.refused(path, limit=1, owner_filter=owners, cursor=cursor) == 0
+    assert caller.refused(path, limit=9, owner_filter=owners, cursor=cursor) == 0
+    assert caller.refused(path, limit=1, cursor=cursor) == 50100
+    assert caller.refused(f"{EC}/contact_list", limit=1, cursor=cursor) == 50100
+    for made_up in ("1", "x.y", cursor.partition(".")[0], f"{cursor}0"):
+        assert caller.refused(path, limit=1, owner_filter=owners, cursor=made_up) == 50100
+
+
+def test_no_call_can_raise_a_callback() -> None:
+    """Only what people do is told; of the calls' own sources only the hand-over tells, and of what the platform did."""
+    telling = set()
+    for file in Path(areas.__path__[0]).glob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in node.names}
+        if names & {"tell", "pushes"} or imported & {"clients", "links", "meeting", "own_sends", "publishing"}:
+            telling.add(file.stem)
+    assert telling == {"transfer"}
+
+
+def test_an_answer_that_takes_too_long_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 5 seconds a callback counts as refused and is tried three times more; the test waits a part of it."""
+    assert outside.CALLBACK_TIMEOUT_S == 5
+    monkeypatch.setattr(outside, "CALLBACK_TIMEOUT_S", 0.05)
+    asked, answered = [], threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            answered.wait(2)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        with anywhere(callback=Callback(f"http://127.0.0.1:{server.server_port}/", TOKEN, AES_KEY)) as caller:
+            caller.act("add_contact")
+        assert len(asked) == 4
+        assert len(set(asked)) == 1
+    finally:
+        answered.set()
+        server.shutdown()
+        server.server_close()
 
 
 @contextmanager
