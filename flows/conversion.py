@@ -25,7 +25,7 @@ def conversion(params: ConversionParams = ConversionParams()) -> dict[str, Any]:
     Run one community's campaigns for one day.
 
     Args:
-        params: 社群、业务日期、试运行、意向分数线、高消费线、审核人
+        params: 社群、业务日期、试运行、意向分数线、高消费线、验证码
     """
     with stage_run("conversion", params) as run:
         if run.already_done:
@@ -40,7 +40,7 @@ def conversion(params: ConversionParams = ConversionParams()) -> dict[str, Any]:
         listed = selling.keep_buyers(run, buyers)
         planned = selling.compose(run, stands)
         check(frame_of(planned, stands), MESSAGES, run.run_id)
-        messages = selling.deliver(run, planned, params.approved_by)
+        messages = selling.deliver(run, planned, params.approval_code)
         check(numbers_frame(run), NUMBERS, run.run_id)
         changed = selling.report(run, selling.count(run, buyers), stands, buyers)
         run.rows_in, run.rows_out = len(incoming), listed

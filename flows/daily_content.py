@@ -24,14 +24,14 @@ def daily_content(params: DailyContentParams = DailyContentParams()) -> dict[str
     Plan and send one community's content of one day.
 
     Args:
-        params: 社群、业务日期、试运行、群范围、节点范围、审核人
+        params: 社群、业务日期、试运行、群范围、节点范围、验证码
     """
     with stage_run("daily_content", params) as run:
         if run.already_done:
             return run.summary()
         written = speaking.write_slots(run, params)
         check(speaking.input_frame(run, written), INPUT, run.run_id)
-        queued = speaking.queue_and_send(run, written, params.approved_by)
+        queued = speaking.queue_and_send(run, written, params.approval_code)
         check(speaking.output_frame(run, written), OUTPUT, run.run_id)
         changed = speaking.keep_completion(run, written)
         run.rows_in, run.rows_out = written.slots, queued.get("planned", 0)

@@ -23,7 +23,7 @@ def weekly_activity(params: WeeklyActivityParams = WeeklyActivityParams()) -> di
     Run one community's check-in week for one day.
 
     Args:
-        params: 社群、业务日期、试运行、审核人
+        params: 社群、业务日期、试运行、验证码
     """
     with stage_run("weekly_activity", params) as run:
         if run.already_done:
@@ -35,7 +35,7 @@ def weekly_activity(params: WeeklyActivityParams = WeeklyActivityParams()) -> di
         kept = week.keep_taps(run, told, taps)
         booked = week.reward(run)
         check(week.standing(run), OUTPUT, run.run_id)
-        messages = week.announce(run, params.approved_by)
+        messages = week.announce(run, params.approval_code)
         changed = week.report_week(run)
         run.rows_in, run.rows_out = len(taps), kept
         run.notes |= {"opened": opened, "booked": booked, "messages": messages, "figures_changed": changed}

@@ -82,7 +82,7 @@ def welcome_late(run: StageRun) -> Said:
     except ConfigurationError as error:
         return Said(problem=str(error))
     if planned:
-        delivery.send(run, planned, approved_by="standing approval: welcome")
+        delivery.send(run, planned, is_greeting=True)
     return Said(tuple(one.target_ref for one in planned))
 
 
@@ -101,9 +101,8 @@ def invite_again(run: StageRun, *, wanted: bool) -> Said:
         planned = greeting.invitation_messages(run, greeting.due_invitations(run))
     except ConfigurationError as error:
         return Said(problem=str(error))
-    by = "standing approval: invitation"
-    asked = run.runtime.store.write(partial(greeting.queue_invitations, run=run, planned=planned, by=by))
-    delivery.send(run, [], approved_by=by)
+    asked = run.runtime.store.write(partial(greeting.queue_invitations, run=run, planned=planned))
+    delivery.send(run, [])
     return Said(tuple(asked))
 
 

@@ -78,12 +78,12 @@ def compose(run: StageRun, stands: Sequence[Stand]) -> list[Planned]:
 
 
 @step("转化:交给推送", timeout_s=900)
-def deliver(run: StageRun, planned: Sequence[Planned], approved_by: str) -> dict[str, int]:
+def deliver(run: StageRun, planned: Sequence[Planned], approval_code: str = "") -> dict[str, int]:
     """Put the messages into the outbox and send what is due; in a dry run only show them."""
     if run.dry_run:
         delivery.preview(run, planned)
         return {"would_send": len(planned)}
-    return delivery.send(run, planned, approved_by)
+    return delivery.send(run, planned, approval_code)
 
 
 @step("转化:出数字")

@@ -20,7 +20,7 @@ from qunflow.clock import instant_of
 from qunflow.community.calendar import Occurrence, group_day, playbooks_needed
 from qunflow.community.playbook import Slot
 from qunflow.community.wording import slot_variables
-from qunflow.delivery import outbox
+from qunflow.delivery import approval, outbox
 from qunflow.delivery.model import Content, Planned, Way
 from qunflow.delivery.poll import poll
 from qunflow.delivery.recover import recover
@@ -103,25 +103,45 @@ def sender_of(group: Group, slot: Slot) -> str:
     return group.owner if slot.way == "mass_task" or slot.speaker == "owner" else group.admin
 
 
-def send(run: StageRun, planned: Sequence[Planned], approved_by: str) -> dict[str, int]:
+def send(
+    run: StageRun, planned: Sequence[Planned], approval_code: str = "", *, is_greeting: bool = False
+) -> dict[str, int]:
     """
-    Plan, check and approve messages, and send what is due; a second time changes nothing.
+    Plan and check messages, approve them where that needs nobody or a code is given, and send what is due.
+
+    A second time changes nothing. What needs a person and has no code waits for one; nothing here waits with it.
+
+    Args:
+        is_greeting: welcomes, which cannot wait for anybody.
 
     Raises:
+        BadInput: the code is not valid.
         TransientError: the platform could not be used; what is approved stays in the outbox.
     """
-    queued = run.runtime.store.write(partial(_queue, run=run, planned=planned, by=approved_by or f"flow:{run.stage}"))
+    queued = run.runtime.store.write(partial(_queue, run=run, planned=planned, code=approval_code, greets=is_greeting))
     report = drain(run.runtime.ports, now=run.runtime.clock.now())
     report.raise_for_problem()
     return {**queued, "sent": report.sent, "unknown": report.unknown}
 
 
-def _queue(conn: Connection, *, run: StageRun, planned: Sequence[Planned], by: str) -> dict[str, int]:
+def _queue(conn: Connection, *, run: StageRun, planned: Sequence[Planned], code: str, greets: bool) -> dict[str, int]:
     report = outbox.plan(conn, planned, run.now)
     findings = _findings(run, outbox.board(conn, run.community.key, run.day), set(report.ids))
-    _, refused = outbox.check(conn, report.ids, findings)
-    approved = outbox.approve(conn, report.ids, by=by, at=run.now)
-    return {"planned": report.added, "unchanged": report.unchanged, "approved": approved, "refused": refused}
+    passed, refused = outbox.check(conn, report.ids, findings)
+    if greets:
+        approved = outbox.approve(conn, report.ids, by="standing approval: welcome", at=run.now)
+    else:
+        approved = approve_by_right(conn, run, report.ids, code)
+    queued = {"planned": report.added, "unchanged": report.unchanged, "approved": approved, "refused": refused}
+    return queued | ({"awaiting": passed - approved} if passed > approved else {})
+
+
+def approve_by_right(conn: Connection, run: StageRun, ids: Sequence[int], code: str = "") -> int:
+    """Approve what runs on standing approval, or what a person's one-time code allows; returns how many messages."""
+    workspace = run.runtime.workspace
+    if approval.runs_on_standing_approval(workspace, run.stage):
+        return outbox.approve(conn, ids, by=f"standing approval: {run.stage}", at=run.now)
+    return approval.approve_with_code(conn, workspace, code, ids, run.now).approved if code else 0
 
 
 def _findings(run: StageRun, board: Iterable[Mapping[str, Any]], ids: set[int]) -> dict[int, str]:

@@ -107,7 +107,7 @@ def standing(run: StageRun) -> pd.DataFrame:
 
 
 @step("每周活动:排节点", timeout_s=900)
-def announce(run: StageRun, approved_by: str) -> dict[str, int]:
+def announce(run: StageRun, approval_code: str = "") -> dict[str, int]:
     """Put today's slots of the week into the outbox and send what is due; in a dry run only show them."""
     here = run.runtime
     with here.store.reading() as conn:
@@ -121,7 +121,7 @@ def announce(run: StageRun, approved_by: str) -> dict[str, int]:
     if run.dry_run:
         delivery.preview(run, planned)
         return {"would_send": len(planned)}
-    return delivery.send(run, planned, approved_by)
+    return delivery.send(run, planned, approval_code)
 
 
 @step("每周活动:出报告")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.commands import season as seasons
+from flows.commands.approver import approve_what_waits, operator_phone
 from flows.commands.season import Season
 from qunflow.clock import instant_of
 from qunflow.runtime.stage import StageOutcome
@@ -47,7 +48,7 @@ def without_heartbeats() -> Iterator[None]:
 
 
 def live_day(season: Season, day: date, told: Callable[[str], None]) -> list[StageOutcome]:
-    """Live one day: the chain in the morning, the sender at every step, the roster at night."""
+    """Live one day: the chain in the morning, a look at the plan, the sender at every step, the roster at night."""
     from qunflow import runtime
     from qunflow.delivery.resident import tick
     from qunflow.runtime.greetings import welcome_composer
@@ -56,6 +57,8 @@ def live_day(season: Season, day: date, told: Callable[[str], None]) -> list[Sta
     compose = welcome_composer(here)
     seasons.advance(season, instant_of(day, seasons.MORNING, seasons.ZONE))
     outcomes = run_stages(day, told)
+    with operator_phone(here) as phone:
+        approve_what_waits(phone, day)
     for moment in seasons.moments(day, due_on(here, day)):
         seasons.advance(season, moment)
         tick(here.ports, now=moment, compose=compose)

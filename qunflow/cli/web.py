@@ -60,6 +60,7 @@ def _require_free(host: str, port: int) -> None:
 def web_ports(runtime: Runtime) -> WebPorts:
     """What the web needs of a runtime; callbacks and hooks stay closed until their secrets are there."""
     from qunflow.connectors.wecom.crypto import CallbackCrypto
+    from qunflow.rendering.lint import banned_words
     from qunflow.web.ports import WebPorts
 
     environment = runtime.environment
@@ -79,6 +80,7 @@ def web_ports(runtime: Runtime) -> WebPorts:
         crypto=crypto,
         hook_secret=environment.require("hook_secret") if environment.hook_secret else "",
         web_url=environment.web_url,
+        banned_words=banned_words(runtime.templates.paths),
     )
 
 

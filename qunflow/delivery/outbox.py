@@ -43,7 +43,8 @@ def plan(conn: Connection, planned: Sequence[Planned], at: datetime) -> PlanRepo
     Write down what is to be sent; planning the same again changes nothing.
 
     Other content for a slot, day and target replaces what has not gone out yet, and voids its approval. Where
-    something has gone out already, or may have, the new content is not taken.
+    something has gone out already, or may have, the new content is not taken; nor where a person has changed the words
+    by hand and no person writes the new ones.
 
     Args:
         planned: messages; of two for the same place the later one counts.
@@ -53,14 +54,17 @@ def plan(conn: Connection, planned: Sequence[Planned], at: datetime) -> PlanRepo
     lock(conn, PLANNING)
     wanted = {one.place: one for one in planned}
     existing = _existing(conn, wanted)
-    new, revived, kept, superseded, already_sent = _compared(wanted, existing)
+    by_hand = {place for place, rows in existing.items() if _is_changed_by_hand(wanted[place], rows)}
+    new, revived, kept, superseded, already_sent = _compared(
+        {place: one for place, one in wanted.items() if place not in by_hand}, existing
+    )
     insert_ignore(conn, contents, _content_rows(new, at))
     _withdraw(conn, superseded, at)
     _revive(conn, revived, at)
     added = _add(conn, new, at)
     return PlanReport(
         added=len(added) + len(revived),
-        unchanged=len(kept),
+        unchanged=len(kept) + len(by_hand),
         superseded=len(superseded),
         already_sent=already_sent,
         ids=(*added, *revived, *kept),
@@ -170,6 +174,11 @@ def _existing(conn: Connection, wanted: Mapping[Place, Planned]) -> dict[Place, 
             if place in wanted:
                 found[place].append(row)
     return found
+
+
+def _is_changed_by_hand(one: Planned, rows: Sequence[Row[Any]]) -> bool:
+    # What a person wrote stands: a flow that runs again must not put its own words back.
+    return not one.author and any(row.author and row.state != "cancelled" for row in rows)
 
 
 def _compared(

@@ -137,6 +137,13 @@ forms:                               # 表单提交后进线索；fields 左边�
 redirect_hosts: [shop.example.com]   # 短链只能跳去这些主机
 
 delivery: {{reconcile_after_s: 600, remind_after_minutes: 10, remind_limit: 3}}
+
+# 谁能审、谁在执行；`qunflow team link ops_li` 给出个人链接，在手机上打开。
+team:
+  - {{userid: ops_li, name: 小李, roles: [author, approver, operator, engineer]}}
+{team}
+# standing 里的环节按定好的 SOP 发，不用每天审；没列的（这里是转化）每次都等人审。
+approval: {{standing: [acquisition, daily_content, weekly_activity], self_confirm_after_minutes: 10}}
 """
 
 ENV_EXAMPLE = """\
@@ -192,6 +199,7 @@ def settings_text(world: Mapping[str, Any], now: date) -> str:
         offer_on=now + timedelta(days=4),
         closes_on=now + timedelta(days=5),
         groups=_group_lines(world["groups"], now - timedelta(days=_PAST_DAYS)),
+        team=_team_lines(world["groups"]),
     )
     return head + "\n".join(_offer_line(*offer) for offer in _OFFERS) + "\n" + tail
 
@@ -227,6 +235,12 @@ def _group_line(number: int, group: Mapping[str, Any], opened_on: date) -> str:
         f"        sop: {_SOP_OF_KIND[kind]}\n"
         f"        opened_on: {group.get('opened_on', opened_on)}"
     )
+
+
+def _team_lines(groups: Sequence[Mapping[str, Any]]) -> str:
+    """Owners and admins confirm tasks and send by hand."""
+    people = dict.fromkeys(str(group[part]) for part in ("owner", "admin") for group in groups)
+    return "\n".join(f"  - {{userid: {_quoted(one)}, roles: [operator]}}" for one in people)
 
 
 def _quoted(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from fastapi import Request
 
 from qunflow.clock import Clock
 from qunflow.connectors.wecom.crypto import CallbackCrypto
+from qunflow.rendering.lint import BannedWord
 from qunflow.settings.workspace import Workspace
 from qunflow.store.engine import Store
 from qunflow.store.vault import Vault
@@ -34,6 +36,7 @@ class WebPorts:
         crypto: opens WeCom callbacks; ``None`` while no callback is set up.
         hook_secret: the key form and order hooks are signed with; empty while there is none.
         web_url: the public address; with https the browser is told to stay there.
+        banned_words: what the preview marks in a text.
     """
 
     store: Store
@@ -44,6 +47,7 @@ class WebPorts:
     crypto: CallbackCrypto | None = field(repr=False, default=None)
     hook_secret: str = field(repr=False, default="")
     web_url: str = ""
+    banned_words: Sequence[BannedWord] = ()
 
 
 def ports_of(request: Request) -> WebPorts:

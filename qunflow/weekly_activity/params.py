@@ -10,4 +10,6 @@ from qunflow.settings.params import StageParams
 class WeeklyActivityParams(StageParams):
     """What one run of the weekly activity is asked to do."""
 
-    approved_by: str = Field("", max_length=80, title="审核人", description="谁批准发送;留空记为启动这次流程的人")
+    approval_code: str = Field(
+        "", max_length=20, title="审核验证码", description="审核人的一次性验证码；留空就等人在手机上审，审过才发"
+    )

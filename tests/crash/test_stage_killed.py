@@ -273,7 +273,9 @@ def brand(folder: Path, lived_in: Path, database: Path, processes: Processes, se
         settings = home / "qunflow.yaml"
         text = settings.read_text(encoding="utf-8")
         assert "reconcile_after_s: 600" in text
-        settings.write_text(text.replace("reconcile_after_s: 600", f"reconcile_after_s: {RECONCILE_AFTER_S}"), "utf-8")
+        text = text.replace("reconcile_after_s: 600", f"reconcile_after_s: {RECONCILE_AFTER_S}")
+        assert "daily_content, weekly_activity]" in text
+        settings.write_text(text.replace("weekly_activity]", "weekly_activity, conversion]"), "utf-8")
         shutil.copy(database, home / "state" / "qunflow.sqlite3")
         here = open_runtime(home)
         made = Brand(here, sandbox, processes)

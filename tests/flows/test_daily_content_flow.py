@@ -20,7 +20,7 @@ from qunflow.store import figures, runs
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 DAY = date(2026, 3, 2)
-LIVE = DailyContentParams(dry_run=False, approved_by="operator")
+LIVE = DailyContentParams(dry_run=False)
 KEY = "neighbours"
 
 
@@ -65,8 +65,8 @@ def test_a_day_is_planned_with_one_task_a_group(house: Any) -> None:
     assert done["checks_passed"] == done["checks_total"]
 
 
-def test_the_person_who_sends_is_recorded(house: Any) -> None:
-    """Who let the day out stands in the approvals."""
+def test_what_let_the_day_out_is_recorded(house: Any) -> None:
+    """The approvals say that this stage runs on standing approval."""
     from sqlalchemy import select
 
     from qunflow.store.tables import approvals
@@ -74,7 +74,7 @@ def test_the_person_who_sends_is_recorded(house: Any) -> None:
     daily_content(LIVE)
 
     with house.runtime.store.reading() as conn:
-        assert set(conn.execute(select(approvals.c.approved_by)).scalars()) == {"operator"}
+        assert set(conn.execute(select(approvals.c.approved_by)).scalars()) == {"standing approval: daily_content"}
 
 
 def test_a_rehearsal_queues_nothing(house: Any) -> None:
