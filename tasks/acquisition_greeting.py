@@ -32,6 +32,7 @@ from qunflow.runtime.stage import StageRun
 from qunflow.store import leads, live_codes, members, people
 from qunflow.store.tables import targets
 from tasks.acquisition_intake import rooms_of
+from tasks.delivery import approve_by_right
 
 # An older contact has been here long enough: a first greeting after a day would be odd.
 GREETED_WITHIN = timedelta(hours=24)
@@ -238,15 +239,15 @@ def _fit_to_send(run: StageRun, template: str, variables: Mapping[str, Plain]) -
     return content
 
 
-def queue_invitations(conn: Connection, run: StageRun, planned: Sequence[Planned], by: str) -> list[int]:
+def queue_invitations(conn: Connection, run: StageRun, planned: Sequence[Planned]) -> list[int]:
     """
-    Put invitations into the outbox, approved, and count them for each person: both or neither.
+    Put invitations into the outbox and count them for each person: both or neither.
 
     Somebody who is asked but not counted would be asked again too soon; somebody counted but not asked, never.
     """
     report = outbox.plan(conn, planned, run.now)
     outbox.check(conn, report.ids)
-    outbox.approve(conn, report.ids, by=by, at=run.now)
+    approve_by_right(conn, run, report.ids)
     return leads.record_invitations(conn, run.community.key, [one.target_ref for one in planned], run.day)
 
 
