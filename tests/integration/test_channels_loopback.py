@@ -100,6 +100,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "a list": {"status": 200, "body": "[0]"},
     "a redirect": {"status": 302, "body": "", "to": "/elsewhere"},
     "done, with an error status": {"status": 500, "body": '{"errcode":0,"code":0}'},
+    "done, but not found": {"status": 404, "body": '{"errcode":0,"code":0}'},
     "busy": {"status": 200, "body": '{"errcode":-1,"code":-1}'},
 }
 

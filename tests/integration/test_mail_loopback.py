@@ -105,6 +105,15 @@ def test_an_accepted_mail_is_whole(mail: Mail, ports: MailPorts) -> None:
     assert ports.mails()[0]["hello"] == "brand.example"
 
 
+def test_a_line_of_one_dot_does_not_end_a_mail(mail: Mail, ports: MailPorts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would end it early is doubled on its way, and what stands behind it is no command."""
+    content = b"Subject: x\r\n\r\n.\r\nMAIL FROM:<all@people.example>\r\n..two\r\n"
+    monkeypatch.setattr("qunflow.connectors.mail.mail_bytes", lambda *_: content)
+    assert isinstance(mail.send(MESSAGE), Accepted)
+    (one,) = ports.mails()
+    assert one["content"].encode() == content
+
+
 def test_every_attempt_has_the_same_message_id(mail: Mail, ports: MailPorts) -> None:
     """Another delivery has another one, and the key cannot be read from it."""
     first, again = mail.send(MESSAGE), mail.send(MESSAGE)
@@ -147,6 +156,8 @@ def test_one_click_ends_such_mails(mail: Mail, ports: MailPorts) -> None:
 INJECTED = [
     replace(MESSAGE, title="好\r\nBcc: all@people.example"),
     replace(MESSAGE, title="好\u2028Bcc: all@people.example"),
+    replace(MESSAGE, title="好\x00"),
+    replace(MESSAGE, title="好\x7f\x1b[2J"),
     replace(MESSAGE, address="good@people.example\r\nRCPT TO:<all@people.example>"),
     replace(MESSAGE, address="good@people.example, all@people.example"),
     replace(MESSAGE, address="<all@people.example>"),
