@@ -7,9 +7,9 @@ Both the acquisition flow and the resident sender say the same words; when they 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, time, timedelta
-from functools import partial
+from functools import cache, partial
 
 from sqlalchemy import Connection
 
@@ -55,16 +55,41 @@ def compose_welcome(here: Runtime, conn: Connection, newcomer: Newcomer) -> Cont
     Raises:
         ConfigurationError: the community's welcome template is missing or broken.
     """
-    community = newcomer.community
+    return compose_welcomes(here, conn, newcomer.community, [newcomer])[0]
+
+
+def compose_welcomes(
+    here: Runtime, conn: Connection, community: Community, newcomers: Sequence[Newcomer]
+) -> list[Content | None]:
+    """
+    The welcomes of many newcomers of one community in order, as ``compose_welcome``; equal texts are written once.
+
+    Raises:
+        ConfigurationError: the community's welcome template is missing or broken; then no coupon is issued.
+    """
     links = join_links(conn, community)
-    address = links.get(newcomer.channel) or links.get(UNKNOWN_CHANNEL)
-    if not address:
-        return None
-    day = local_day(newcomer.received_at, community.zone_info)
-    known = greeting_variables(here, community, day) | {"join_link": address}
-    text = here.templates.render(community.acquisition.welcome, known)
-    _issue_coupon(conn, community, newcomer, day)
-    return Content(text)
+    addresses = [links.get(one.channel) or links.get(UNKNOWN_CHANNEL) for one in newcomers]
+    reachable = [(one, address) for one, address in zip(newcomers, addresses, strict=True) if address]
+    if not reachable:
+        return [None] * len(newcomers)
+    texts = iter(_welcome_texts(here, community, reachable))
+    contents = [Content(next(texts)) if address else None for address in addresses]
+    for one, _ in reachable:
+        _issue_coupon(conn, community, one, local_day(one.received_at, community.zone_info))
+    return contents
+
+
+def _welcome_texts(here: Runtime, community: Community, reachable: Sequence[tuple[Newcomer, str]]) -> list[str]:
+    of_day = cache(partial(greeting_variables, here, community))
+    rows = [
+        of_day(local_day(one.received_at, community.zone_info)) | {"join_link": address} for one, address in reachable
+    ]
+    texts = []
+    for text in here.templates.render_many(community.acquisition.welcome, rows):
+        if isinstance(text, ConfigurationError):
+            raise text
+        texts.append(text)
+    return texts
 
 
 def join_links(conn: Connection, community: Community) -> Mapping[str, str]:
