@@ -187,7 +187,8 @@ PRIVATE_TASK = replace(MASS_TASK, name="private_task")
 MOMENT = replace(MASS_TASK, name="moment")
 # The code of a welcome works once: the second call is refused.
 WELCOME = replace(MASS_TASK, name="welcome", queryable=False, keyed=True)
-# The platform itself drops the same card or notice sent again within hours.
+# The platform itself drops the same card or notice sent again within hours. The bytes are those of the card; the message
+# that a person sends by hand stands on the page behind it and may be longer.
 HAND_SEND = Declaration("hand_send", False, True, _TO_STAFF, text_bytes=512)
 STAFF_NOTICE = replace(HAND_SEND, name="staff_notice", text_bytes=2_048)
 WECOM_ROBOT = Declaration("wecom_robot", False, False, (Rate(20, 60),), limits.ROBOT_TEXT_BYTES, _LINKS)
