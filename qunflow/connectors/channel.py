@@ -187,7 +187,7 @@ PRIVATE_TASK = replace(MASS_TASK, name="private_task")
 MOMENT = replace(MASS_TASK, name="moment")
 # The code of a welcome works once: the second call is refused.
 WELCOME = replace(MASS_TASK, name="welcome", queryable=False, keyed=True)
-# The platform itself drops the same card or notice sent again within hours. The bytes are those of the card; the message
+# The platform itself drops the same card or notice sent again within hours. The bytes are those of the card: the text
 # that a person sends by hand stands on the page behind it and may be longer.
 HAND_SEND = Declaration("hand_send", False, True, _TO_STAFF, text_bytes=512)
 STAFF_NOTICE = replace(HAND_SEND, name="staff_notice", text_bytes=2_048)
