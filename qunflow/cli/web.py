@@ -61,6 +61,7 @@ def web_ports(runtime: Runtime) -> WebPorts:
     """What the web needs of a runtime; callbacks and hooks stay closed until their secrets are there."""
     from qunflow.connectors.wecom.crypto import CallbackCrypto
     from qunflow.rendering.lint import banned_words
+    from qunflow.runtime.titles import slot_titles
     from qunflow.web.ports import WebPorts
 
     environment = runtime.environment
@@ -81,6 +82,7 @@ def web_ports(runtime: Runtime) -> WebPorts:
         hook_secret=environment.require("hook_secret") if environment.hook_secret else "",
         web_url=environment.web_url,
         banned_words=banned_words(runtime.templates.paths),
+        titles=slot_titles(runtime),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 
 from qunflow.delivery.model import OUT
 from qunflow.store.tables import contents, groups, targets
@@ -83,20 +83,42 @@ def mark_hand_sent(conn: Connection, digest: str, reply_count: int | None, at: d
     Returns:
         False when no card has this digest.
     """
-    return _set_outcome(conn, digest, outcome="delivered", outcome_at=at, reply_count=reply_count)
+    return _mark(conn, targets.c.card_digest == digest, reply_count, at)
 
 
 def undo_hand_sent(conn: Connection, digest: str, at: datetime) -> bool:
     """Take back a tap made by mistake; returns False when no card has this digest."""
     del at  # the card waits again, as before the tap
-    return _set_outcome(conn, digest, outcome="waiting", outcome_at=None, reply_count=None)
+    return _undo(conn, targets.c.card_digest == digest)
 
 
-def _set_outcome(conn: Connection, digest: str, **values: Any) -> bool:
+def mark_posted(conn: Connection, target_id: int, reply_count: int | None, at: datetime) -> bool:
+    """``mark_hand_sent`` for a signed-in person, who needs no token; False when the card has not been given out."""
+    return _mark(conn, targets.c.target_id == target_id, reply_count, at)
+
+
+def undo_posted(conn: Connection, target_id: int) -> bool:
+    """``undo_hand_sent`` for a signed-in person."""
+    return _undo(conn, targets.c.target_id == target_id)
+
+
+def card_holder(conn: Connection, target_id: int) -> str:
+    """The userid of whoever sends a card by hand; empty when there is no such card."""
+    wanted = select(targets.c.sender_userid).where(targets.c.target_id == target_id, targets.c.way == "hand_send")
+    return conn.execute(wanted).scalar_one_or_none() or ""
+
+
+def _mark(conn: Connection, which: ColumnElement[bool], reply_count: int | None, at: datetime) -> bool:
+    # Tapped again, it was posted when it was tapped first.
+    first = case((targets.c.outcome == "delivered", targets.c.outcome_at), else_=at)
+    return _set_outcome(conn, which, outcome="delivered", outcome_at=first, reply_count=reply_count)
+
+
+def _undo(conn: Connection, which: ColumnElement[bool]) -> bool:
+    return _set_outcome(conn, which, outcome="waiting", outcome_at=None, reply_count=None)
+
+
+def _set_outcome(conn: Connection, which: ColumnElement[bool], **values: Any) -> bool:
     # A card whose call is still unsettled has plainly arrived when its link is used: the outcome is taken, too.
-    done = conn.execute(
-        update(targets)
-        .where(targets.c.card_digest == digest, targets.c.way == "hand_send", targets.c.state.in_((*OUT, "dead")))
-        .values(**values)
-    )
-    return done.rowcount == 1
+    card = update(targets).where(which, targets.c.way == "hand_send", targets.c.state.in_((*OUT, "dead")))
+    return conn.execute(card.values(**values)).rowcount == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,6 +37,7 @@ class WebPorts:
         hook_secret: the key form and order hooks are signed with; empty while there is none.
         web_url: the public address; with https the browser is told to stay there.
         banned_words: what the preview marks in a text.
+        titles: what people call a slot, by its key in the outbox.
     """
 
     store: Store
@@ -48,6 +49,14 @@ class WebPorts:
     hook_secret: str = field(repr=False, default="")
     web_url: str = ""
     banned_words: Sequence[BannedWord] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    def title_of(self, slot_key: str) -> str:
+        """What people call a slot; what was made of one (its group, its correction) is called the same."""
+        key = slot_key
+        while key and key not in self.titles:
+            key = key.rpartition("/")[0]
+        return self.titles.get(key, slot_key)
 
 
 def ports_of(request: Request) -> WebPorts:
