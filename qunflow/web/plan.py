@@ -24,7 +24,7 @@ from qunflow.errors import BadInput
 from qunflow.settings.workspace import Community
 from qunflow.web.bodies import read_body
 from qunflow.web.pages import page, wants_json
-from qunflow.web.ports import ports_of
+from qunflow.web.ports import WebPorts, ports_of
 from qunflow.web.refusals import Refusal
 from qunflow.web.session import allowed
 
@@ -69,6 +69,7 @@ def show(request: Request) -> Response:
         communities=ports.workspace.communities,
         told=request.query_params.get("done", ""),
         why=partial(in_words, ports.language.text),
+        name_of=partial(_name, ports),
     )
 
 
@@ -153,6 +154,13 @@ def _place(request: Request, given: dict[str, str]) -> Place:
     if community is None:
         raise Refusal(404, "not_found")
     return Place(community, named or local_day(ports.clock.now(), community.zone_info))
+
+
+def _name(ports: WebPorts, by: str) -> str:
+    member = ports.workspace.member(by)
+    if member is not None:
+        return member.name or by
+    return ports.language.text("web.plan.standing") if by.startswith("standing approval") else by
 
 
 def _form(body: bytes) -> dict[str, str]:

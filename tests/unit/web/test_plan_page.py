@@ -147,6 +147,7 @@ def test_an_approval_is_taken_back(ports: WebPorts, approver: TestClient) -> Non
     """With one tap, for what has not gone."""
     queue(ports, "一")
     approver.post("/plan/approve", data={"day": str(DAY)})
+    assert "审核：小李" in approver.get("/plan").text
     assert approver.post("/plan/back", data={"day": str(DAY), "slot": "noon"}, headers=JSON).json() == {"taken_back": 1}
     assert state(ports) == ["checked"]
 
