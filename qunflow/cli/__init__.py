@@ -30,6 +30,7 @@ COMMANDS = {
     "outbox": "qunflow.cli.delivery:app",
     "plan": "qunflow.cli.plan:plan",
     "team": "qunflow.cli.team:app",
+    "ledger": "qunflow.cli.ledger:app",
     "report": "qunflow.cli.report:report",
     "web": "qunflow.cli.web:web",
     "db": "qunflow.cli.database:app",
