@@ -29,7 +29,8 @@ PersonArgument = Annotated[int, Parameter(help="成员的编号 (the person's nu
 CommunityOption = Annotated[str, Parameter(help="社群的 key,默认第一个 (community)")]
 EventArgument = Annotated[str, Parameter(help="那笔账的事件号,明细里有 (event key)")]
 ReasonOption = Annotated[str, Parameter(help="为什么冲正,不写姓名 (why)")]
-ByOption = Annotated[str, Parameter(help="谁要冲正,默认登录名 (who)")]
+ByOption = Annotated[str, Parameter(help="谁来操作,默认登录名 (who)")]
+CodeArgument = Annotated[str, Parameter(help="券码,大小写和空格都可以 (the coupon's code)")]
 PrizeOption = Annotated[str, Parameter(help="奖品的 key (prize)")]
 PiecesOption = Annotated[int, Parameter(name="--in", help="入库几件 (pieces put on the shelf)")]
 DeliveryOption = Annotated[str, Parameter(name="--event", help="这批货的单号,同一单只入一次 (the lot's key)")]
@@ -75,6 +76,29 @@ def reverse(
         outcome = here.store.write(work)
         print(here.language.text(f"ledger.reversal_{outcome}", event=event_key))
     return 0 if outcome == "reversed" else FAILED
+
+
+@app.command
+def redeem(code: CodeArgument, *, by: ByOption = "", workspace: WorkspaceOption = None) -> int:
+    """核销一张券;一小时里错五次就锁住 (use a coupon; five wrong codes in an hour lock whoever tries)."""
+    from qunflow.store import coupons
+
+    with _opened(workspace) as here:
+        who = by or f"cli:{getpass.getuser()}"
+        outcome = here.store.write(partial(coupons.redeem, code=code, at=here.clock.now(), guesser=who))
+        print(here.language.text(f"ledger.coupon_{outcome}"))
+    return 0 if outcome == "redeemed" else FAILED
+
+
+@app.command
+def expire(*, workspace: WorkspaceOption = None) -> int:
+    """把过期没用的券记成过期 (book coupons that nobody used in time)."""
+    from qunflow.store import coupons
+
+    with _opened(workspace) as here:
+        number = here.store.write(partial(coupons.expire, at=here.clock.now()))
+        print(here.language.text("ledger.expired", number=number))
+    return 0
 
 
 @app.command

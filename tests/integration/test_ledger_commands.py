@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from base64 import b64encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from qunflow.cli import main
 from qunflow.settings.scaffold import write_workspace
 from qunflow.settings.workspace import load_workspace
-from qunflow.store import audit, ledger
+from qunflow.store import audit, coupons, ledger
 from qunflow.store.engine import Store
 from qunflow.store.vault import Vault
 from qunflow.weekly_activity.points import checkin_points, points_account
@@ -98,6 +98,31 @@ def test_a_reversal_is_booked_once_and_says_who(folder: Path, capsys: pytest.Cap
         assert ledger.balance(conn, points_account(place(folder), 1)) == 0
         assert [(one.actor, one.subject) for one in audit.entries(conn)] == [("zhou", key)]
     store.close()
+
+
+def test_a_coupon_is_used_once_and_whoever_guesses_is_locked_out(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Used, used before, five wrong codes, locked; and what nobody used in time is booked as expired once."""
+    store = Store.open(f"sqlite:///{folder}/state/qunflow.sqlite3")
+    now = datetime.now(UTC)
+    orders = [
+        coupons.CouponOrder(key, "welcome3", place(folder), None, now + timedelta(days=days))
+        for key, days in (("good", 9), ("late", -1))
+    ]
+    with store.writing() as conn:
+        code = coupons.issue(conn, orders, now)["good"]
+    store.close()
+    assert [run("redeem", one, "--by", "till") for one in (code, code, *["WRONG"] * 5, "WRONG")] == [0, *[1] * 7]
+    said = capsys.readouterr().out.splitlines()
+    assert [said[0], said[1], said[2], said[-1]] == [
+        "已核销",
+        "这张券用过了",
+        "没有这张券，请再看一遍券码",
+        "错的次数太多，请一小时后再试",
+    ]
+    assert [run("expire"), run("expire")] == [0, 0]
+    assert capsys.readouterr().out.splitlines() == ["已把 1 张券记成过期", "已把 0 张券记成过期"]
 
 
 def test_a_lot_is_put_on_the_shelf_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
