@@ -42,6 +42,8 @@ def award_week(conn: Connection, *, run: StageRun, week: Activity) -> int:
     rules = rules_due(rules_of(run.community.weekly_activity), decided)
     closing = results_at(challenge(week), run.zone)
     checkins = [one for one in checkins_in(conn, week) if one.at < closing]
+    # Two runs at once must not both count the last piece.
+    ledger.hold(conn, [_shelf(week, rule) for rule in rules if rule.prize])
     _stock(conn, rules, week, run.now)
     keys = given_keys(rules, {one.person_id for one in checkins}, week.community, week.activity_key)
     given = [keys[key] for key in ledger.booked(conn, keys)]
@@ -53,12 +55,12 @@ def award_week(conn: Connection, *, run: StageRun, week: Activity) -> int:
 
 def stock_left(conn: Connection, rules: Iterable[AwardRule], week: Activity) -> dict[int, int]:
     """Pieces of each prize that are left, by the days in a row it takes."""
-    accounts = {
-        rule.streak_days: stock_account(week.community, week.activity_key, rule.streak_days)
-        for rule in rules
-        if rule.prize
-    }
+    accounts = {rule.streak_days: _shelf(week, rule) for rule in rules if rule.prize}
     return {days: ledger.balance(conn, account, "prize") for days, account in accounts.items()}
+
+
+def _shelf(week: Activity, rule: AwardRule) -> str:
+    return stock_account(week.community, week.activity_key, rule.streak_days)
 
 
 def _stock(conn: Connection, rules: Iterable[AwardRule], week: Activity, at: datetime) -> None:
