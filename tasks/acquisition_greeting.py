@@ -27,7 +27,7 @@ from qunflow.errors import ConfigurationError
 from qunflow.rendering import lint
 from qunflow.rendering.lint import banned_words
 from qunflow.runtime import Runtime
-from qunflow.runtime.greetings import compose_welcome, greeting_variables, join_links
+from qunflow.runtime.greetings import compose_welcome, compose_welcomes, greeting_variables, join_links
 from qunflow.runtime.stage import StageRun
 from qunflow.store import leads, live_codes, members, people
 from qunflow.store.tables import targets
@@ -107,13 +107,13 @@ def late_welcome_messages(run: StageRun, late: Sequence[people.Contact]) -> list
 
 
 def _compose_late(conn: Connection, here: Runtime, run: StageRun, late: Sequence[people.Contact]) -> list[Planned]:
-    planned = []
-    for one in late:
-        newcomer = Newcomer(one.person_id, one.userid, one.channel, run.community, one.added_at)
-        content = compose_welcome(here, conn, newcomer)
-        if content is not None:
-            planned.append(_private(run, f"welcome/{one.userid}", one.userid, one.person_id, content, run.now, None))
-    return planned
+    newcomers = [Newcomer(one.person_id, one.userid, one.channel, run.community, one.added_at) for one in late]
+    contents = compose_welcomes(here, conn, run.community, newcomers)
+    return [
+        _private(run, f"welcome/{one.userid}", one.userid, one.person_id, content, run.now, None)
+        for one, content in zip(late, contents, strict=True)
+        if content is not None
+    ]
 
 
 def _private(

@@ -28,6 +28,7 @@ from qunflow.delivery.remind import remind
 from qunflow.delivery.sender import drain
 from qunflow.rendering import lint
 from qunflow.rendering.lint import banned_words
+from qunflow.runtime.links import TextUntil, link_problems
 from qunflow.runtime.stage import StageRun
 from qunflow.settings.workspace import Group
 from qunflow.store import members
@@ -118,15 +119,26 @@ def send(
         BadInput: the code is not valid.
         TransientError: the platform could not be used; what is approved stays in the outbox.
     """
-    queued = run.runtime.store.write(partial(_queue, run=run, planned=planned, code=approval_code, greets=is_greeting))
+    # Links are asked before the transaction, which must not wait for the network.
+    links = link_problems(run.runtime, planned)
+    queue = partial(_queue, run=run, planned=planned, links=links, code=approval_code, greets=is_greeting)
+    queued = run.runtime.store.write(queue)
     report = drain(run.runtime.ports, now=run.runtime.clock.now())
     report.raise_for_problem()
     return {**queued, "sent": report.sent, "unknown": report.unknown}
 
 
-def _queue(conn: Connection, *, run: StageRun, planned: Sequence[Planned], code: str, greets: bool) -> dict[str, int]:
+def _queue(
+    conn: Connection,
+    *,
+    run: StageRun,
+    planned: Sequence[Planned],
+    links: Mapping[TextUntil, str],
+    code: str,
+    greets: bool,
+) -> dict[str, int]:
     report = outbox.plan(conn, planned, run.now)
-    findings = _findings(run, outbox.board(conn, run.community.key, run.day), set(report.ids))
+    findings = _findings(run, outbox.board(conn, run.community.key, run.day), set(report.ids), links)
     passed, refused = outbox.check(conn, report.ids, findings)
     if greets:
         approved = outbox.approve(conn, report.ids, by="standing approval: welcome", at=run.now)
@@ -144,8 +156,10 @@ def approve_by_right(conn: Connection, run: StageRun, ids: Sequence[int], code: 
     return approval.approve_with_code(conn, workspace, code, ids, run.now).approved if code else 0
 
 
-def _findings(run: StageRun, board: Iterable[Mapping[str, Any]], ids: set[int]) -> dict[int, str]:
-    """Target id → what the copy check refuses it for."""
+def _findings(
+    run: StageRun, board: Iterable[Mapping[str, Any]], ids: set[int], links: Mapping[TextUntil, str]
+) -> dict[int, str]:
+    """Target id → what the copy check refuses it for, links included."""
     words = run.runtime.language
     banned = banned_words(run.runtime.templates.paths)
     found: dict[int, str] = {}
@@ -153,8 +167,9 @@ def _findings(run: StageRun, board: Iterable[Mapping[str, Any]], ids: set[int]) 
         if row["target_id"] not in ids or row["state"] != "planned":
             continue
         bad = [one for one in lint(Content(row["text"]), row["way"], banned) if one.severity == "critical"]
-        if bad:
-            found[row["target_id"]] = "; ".join(one.text(words) for one in bad)
+        told = [*(one.text(words) for one in bad), *filter(None, [links.get((row["text"], row["not_after"]))])]
+        if told:
+            found[row["target_id"]] = "; ".join(told)
     return found
 
 
