@@ -105,6 +105,8 @@ def sandbox_service(season: Season, credentials: Mapping[str, str]) -> Service:
             "--start", datetime.combine(FIRST_DAY - PAST, time.min, ZONE).isoformat(),
             "--callback-url", f"{season.web_url}/wecom/callback",
             "--hook-url", season.web_url,
+            # As at the real platform a group shows a change only a moment later.
+            "--limit", "group_lag_s=2",
         ),
         environment=dict(credentials),
         health_url=f"{season.sandbox_url}/_sandbox/clock",
