@@ -14,8 +14,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 _PATIENCE_S = 120.0
+# Less than uvicorn keeps an idle connection.
+_KEPT_S = 3.0
 _END = b"\r\n\r\n"
 
 
@@ -38,13 +41,20 @@ class Load:
         return self.waits_s[min(int(share * len(self.waits_s)), len(self.waits_s) - 1)] * 1_000
 
 
-class _Connection(asyncio.Protocol):
-    """One kept connection; `ask` sends a request and gives the whole answer."""
+class Connection(asyncio.Protocol):
+    """One kept connection; `ask` sends a request and gives the whole answer, headers included."""
 
     def __init__(self) -> None:
         self._heard = b""
         self._length = -1
         self._answer: asyncio.Future[bytes] | None = None
+        self._used_at = time.monotonic()
+        self._lost = False
+
+    @property
+    def stale(self) -> bool:
+        """Whether the server has hung up, or soon may as nothing was asked for a while."""
+        return self._lost or time.monotonic() - self._used_at > _KEPT_S
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
@@ -58,19 +68,29 @@ class _Connection(asyncio.Protocol):
             self._length = end + len(_END) + int(rest.split(b"\r\n", 1)[0])
         if 0 <= self._length <= len(self._heard) and self._answer is not None:
             answer, self._heard, self._length = self._heard, b"", -1
+            self._used_at = time.monotonic()
             self._answer.set_result(answer)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._lost = True
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error or ConnectionError("the server hung up"))
 
     async def ask(self, request: bytes) -> bytes:
+        """One request and its answer; the next may be asked when it is there."""
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return await self._answer
 
     def close(self) -> None:
+        """Hang up."""
         self._transport.close()
+
+
+async def connected(port: int) -> Connection:
+    """A new connection to a server of this machine."""
+    _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
+    return connection
 
 
 def request(method: str, target: str, body: bytes = b"") -> bytes:
@@ -86,17 +106,17 @@ def body_of(answer: bytes) -> bytes:
 
 async def load(port: int, requests: Sequence[bytes], *, connections: int) -> Load:
     """Send the requests over some connections, each waiting for its answer, as fast as they are answered."""
-    loop, waits, waiting = asyncio.get_running_loop(), [], iter(requests)
-    last = b""
+    waits: list[float] = []
+    waiting, last = iter(requests), b""
 
-    async def keep_asking(connection: _Connection) -> None:
+    async def keep_asking(connection: Connection) -> None:
         nonlocal last
         for one in waiting:
             began = time.perf_counter()
             last = await connection.ask(one)
             waits.append(time.perf_counter() - began)
 
-    opened = [(await loop.create_connection(_Connection, "127.0.0.1", port))[1] for _ in range(connections)]
+    opened = [await connected(port) for _ in range(connections)]
     began = time.perf_counter()
     await asyncio.gather(*(keep_asking(one) for one in opened))
     seconds = time.perf_counter() - began
@@ -124,6 +144,15 @@ def on_one_core(
     finally:
         process.terminate()
         process.wait()
+
+
+def cpu_s(process: subprocess.Popen[bytes]) -> float:
+    """Seconds of CPU a process has used so far; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:

@@ -7,8 +7,9 @@ runs with the same calls are equal and adding a person does not disturb the othe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from math import log
 from statistics import NormalDist
@@ -16,6 +17,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _NORMAL = NormalDist()
+_ROLL_BYTES = 8
+_ROLLS = 2**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,11 @@ class Dice:
 
     def roll(self, *name: object) -> float:
         """A number in [0, 1), uniform over names."""
-        return int.from_bytes(self._digest(name, 8), "big") / 2**64
+        return int.from_bytes(self._digest(name, _ROLL_BYTES), "big") / _ROLLS
+
+    def rolls(self, *name: object) -> Callable[[object], float]:
+        """`roll` for many names that differ in their last part only: the same numbers at half the price."""
+        return _rolls(self.seed, *name)
 
     def pick(self, choices: Sequence[T], *name: object) -> T:
         """One of the choices, all equally likely."""
@@ -47,7 +54,7 @@ class Dice:
 
     def waiting(self, mean_s: float, *name: object) -> int:
         """Whole seconds until something that happens every ``mean_s`` on average."""
-        return int(-mean_s * log(1 - self.roll(*name)))
+        return waited(mean_s, self.roll(*name))
 
     def letters(self, length: int, alphabet: str, *name: object) -> str:
         """An id made of the alphabet's letters."""
@@ -59,5 +66,30 @@ class Dice:
         return "".join(found)
 
     def _digest(self, name: tuple[object, ...], size: int) -> bytes:
-        text = "\x1f".join(map(str, name))
-        return blake2b(text.encode(), digest_size=size, key=str(self.seed).encode()).digest()
+        return blake2b(_joined(name), digest_size=size, key=_key(self.seed)).digest()
+
+
+def waited(mean_s: float, roll: float) -> int:
+    """Whole seconds until something that happens every ``mean_s`` on average, from a number in [0, 1)."""
+    return int(-mean_s * log(1 - roll))
+
+
+@lru_cache(maxsize=2_048, typed=True)
+def _rolls(seed: int, *name: object) -> Callable[[object], float]:
+    common = blake2b(_joined((*name, "")), digest_size=_ROLL_BYTES, key=_key(seed))
+
+    def roll(last: object) -> float:
+        one = common.copy()
+        one.update(str(last).encode())
+        return int.from_bytes(one.digest(), "big") / _ROLLS
+
+    return roll
+
+
+@lru_cache(maxsize=8)
+def _key(seed: int) -> bytes:
+    return str(seed).encode()
+
+
+def _joined(name: tuple[object, ...]) -> bytes:
+    return "\x1f".join(map(str, name)).encode()

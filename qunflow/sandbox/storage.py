@@ -42,6 +42,7 @@ class Storage:
         self._db = _opened(path)
         self._require_version(path)
         self._db.executescript(_TABLES)
+        self._survives = path != ":memory:"
         self._shelves: list[Shelf[Any]] = []
         self._events: list[Event] = []
         self._owes_log = False
@@ -109,7 +110,9 @@ class Storage:
 
     def _write(self) -> None:
         for shelf in self._shelves:
-            if changes := shelf.take_changes():
+            if not self._survives:
+                shelf.forget_changes()
+            elif changes := shelf.take_changes():
                 self._write_records(shelf.name, changes)
         if self._events:
             self._begin()

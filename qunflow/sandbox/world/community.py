@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from qunflow.sandbox.areas.statistics import ZONE, day_start
@@ -39,6 +40,7 @@ class Community:
         for shelf in (self.people, self.posts, self.agenda, self.leads, self.sayings):
             platform.storage.attach(shelf)
         self._traits: dict[int, Traits] = {}
+        self._groups = {group.name: group for group in reversed(spec.groups)}
         self._heap = [_turn(item) for item in self.agenda]
         heapq.heapify(self._heap)
 
@@ -69,15 +71,15 @@ class Community:
 
     def person_of(self, who: str) -> Person | None:
         """The person behind an external_userid, if it is one of the simulated people."""
-        found = self.people.where("who", who)
-        return found[0] if found else None
+        return self.people.first("who", who)
 
     def traits(self, person: Person) -> Traits:
         """A person's lasting traits."""
-        if person.number not in self._traits:
-            found = traits_of(self.dice, person.number, person.keen, pulled=person.pulled)
-            self._traits[person.number] = RING if person.ring else found
-        return self._traits[person.number]
+        found = self._traits.get(person.number)
+        if found is None:
+            own = traits_of(self.dice, person.number, person.keen, pulled=person.pulled)
+            found = self._traits[person.number] = RING if person.ring else own
+        return found
 
     def chats_of(self, person: Person) -> list[str]:
         """The groups a person is in."""
@@ -85,13 +87,18 @@ class Community:
 
     def group_spec(self, chat_id: str) -> GroupSpec | None:
         """What the spec says of a group; nothing for groups opened later."""
-        name = self.platform.chats[chat_id].name
-        return next((group for group in self.spec.groups if group.name == name), None)
+        return self._groups.get(self.platform.chats[chat_id].name)
 
 
 def local_hour(at: int) -> float:
     """The hour of the day in Shanghai, with fraction."""
-    return ((at - day_start(at)) % DAY_S) / 3_600
+    return ((at - _start_of_day_with(at // 3_600)) % DAY_S) / 3_600
+
+
+@lru_cache(maxsize=512)
+def _start_of_day_with(hour: int) -> int:
+    # Shanghai's offset is a whole number of hours, so no day begins within an hour.
+    return day_start(hour * 3_600)
 
 
 def local_text(at: int) -> str:

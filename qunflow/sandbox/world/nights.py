@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from qunflow.sandbox.areas.statistics import day_start
@@ -41,7 +40,7 @@ def close_day(community: Community, start: int) -> None:
         if chats:
             loudest = max((heard[chat_id] for chat_id in chats), key=lambda day: day.messages)
             warmth = rules.warmth_after(community.traits(person), person.warmth, loudest)
-            community.people.put(replace(person, warmth=warmth))
+            community.people.change(person, warmth=warmth)
     community.platform.storage.note_events(sorted(events))
 
 
@@ -58,7 +57,7 @@ def chatter(community: Community, person: Person, chat_id: str, heard: DayHeard,
     """The instants at which a person says something unasked on a day."""
     dice = community.dice
     chance = rules.chatting_chance(community.traits(person), person.warmth, heard)
-    if dice.roll("chat", start, chat_id, person.number) >= chance:
+    if dice.rolls("chat", start, chat_id)(person.number) >= chance:
         return []
     seat = community.platform.seats.get(f"{chat_id}/{person.who}")
     count = rules.messages_of_day(community.traits(person), dice.roll("chat count", start, chat_id, person.number))
@@ -71,12 +70,13 @@ def chatter(community: Community, person: Person, chat_id: str, heard: DayHeard,
 def plan_leaves(community: Community, start: int) -> None:
     """Decide who leaves which group on the local day that starts now."""
     heard = {chat.chat_id: heard_on(community, chat.chat_id, start - DAY_S) for chat in community.platform.chats}
+    leaves = {chat.chat_id: community.dice.rolls("leave", start, chat.chat_id) for chat in community.platform.chats}
     for person in community.people:
         for seat in community.platform.seats.where("who", person.who):
             days_in = max((start - seat.join_time) // DAY_S, 0)
             chance = person.leaving * rules.leaving_chance(
                 community.traits(person), person.warmth, heard[seat.chat_id], days_in=days_in, pulled=person.pulled
             )
-            if community.dice.roll("leave", start, seat.chat_id, person.number) < chance:
+            if leaves[seat.chat_id](person.number) < chance:
                 at = start + int((9 + 13 * community.dice.roll("leave at", start, person.number)) * 3_600)
                 community.plan(at, "leave", person=person.number, chat=seat.chat_id)

@@ -141,7 +141,7 @@ def _person_day(community: Community, number: int, chat_id: str, routine: Routin
     events += [(at, kind, person.who, chat_id, amount) for at, kind, amount in done if at > joined]
     orders = sum(kind == "order" for _, kind, _, _, _ in events)
     warmth = rules.warmth_after(traits, person.warmth, routine.heard)
-    community.people.put(replace(person, warmth=warmth, orders=person.orders + orders))
+    community.people.change(person, warmth=warmth, orders=person.orders + orders)
     return events
 
 
@@ -150,7 +150,7 @@ Done = list[tuple[int, str, int]]
 
 def _checked_in(community: Community, person: Person, routine: Routine, midnight: int) -> Done:
     chance = rules.check_in_chance(community.traits(person), person.warmth)
-    if not routine.check_in or community.dice.roll("past check in", midnight, person.number) >= chance:
+    if not routine.check_in or community.dice.rolls("past check in", midnight)(person.number) >= chance:
         return []
     return [
         (midnight + int((8 + 12 * community.dice.roll("past check at", midnight, person.number)) * 3_600), "checkin", 0)
@@ -163,7 +163,7 @@ def _shopping(community: Community, person: Person, chat_id: str, routine: Routi
         return []
     reads = rules.reading_chance(traits, person.warmth, routine.heard.messages)
     clicks = rules.click_chance(traits, routine.heard.appeal, routine.warm_up)
-    if dice.roll("past click", midnight, chat_id, person.number) >= reads * clicks:
+    if dice.rolls("past click", midnight, chat_id)(person.number) >= reads * clicks:
         return []
     at = midnight + 12 * 3_600 + dice.waiting(3_600, "past click at", midnight, person.number)
     done: Done = [(at, "click", 0)]
@@ -185,7 +185,7 @@ def _departures(community: Community, midnight: int) -> list[Turn]:
             chance = person.leaving * rules.leaving_chance(
                 community.traits(person), person.warmth, heard, days_in=days_in, pulled=person.pulled
             )
-            if community.dice.roll("leave", midnight, seat.chat_id, person.number) < chance:
+            if community.dice.rolls("leave", midnight, seat.chat_id)(person.number) < chance:
                 second = int((9 + 13 * community.dice.roll("leave at", midnight, person.number)) * 3_600)
                 found.append((second, partial(_leave, community, person, seat.chat_id)))
     return found

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from qunflow.sandbox.areas.statistics import day_start
+from qunflow.sandbox.dice import waited
 from qunflow.sandbox.world import effects, rules
 from qunflow.sandbox.world.community import DAY_S, Community, awake_from, utc_text
 from qunflow.sandbox.world.content import Features, features_of, gist
@@ -35,6 +36,7 @@ class Readers(StaffHabits):
         community = self.community
         post = _posted(community, chat_id, text, attachments)
         now, dice = community.platform.now(), community.dice
+        reads, delays = dice.rolls("read", *_named(post)), dice.rolls("read delay", *_named(post))
         seats = community.platform.customers_in(chat_id)
         effects.treat(community, text, (seat.userid for seat in seats))
         for seat in seats:
@@ -42,8 +44,8 @@ class Readers(StaffHabits):
             if person is None:
                 continue
             chance = rules.reading_chance(community.traits(person), person.warmth, post.nth_of_day)
-            if dice.roll("read", *_named(post), person.number) < chance:
-                delay = 15 + dice.waiting(READ_DELAY_S, "read delay", *_named(post), person.number)
+            if reads(person.number) < chance:
+                delay = 15 + waited(READ_DELAY_S, delays(person.number))
                 community.plan(awake_from(now + delay), "read_post", post=post.number, person=person.number)
 
     def meet_private_message(self, external_userid: str, text: str, attachments: list[dict[str, Any]]) -> None:
@@ -148,8 +150,8 @@ def _posted(community: Community, chat_id: str, text: str, attachments: list[dic
 def _answer(community: Community, person: Person, post: Post) -> None:
     now = community.platform.now()
     chance = rules.reply_chance(community.traits(person), person.warmth, post.appeal)
-    answers = community.dice.roll("reply", *_named(post), person.number) < chance
-    community.people.put(replace(person, warm_up=[now, post.number, int(answers)]))
+    answers = community.dice.rolls("reply", *_named(post))(person.number) < chance
+    community.people.change(person, warm_up=[now, post.number, int(answers)])
     if answers:
         community.posts.put(replace(post, repliers=[*post.repliers, person.who]))
         community.platform.storage.note_events([(now, "reply", person.who, post.chat_id, 0)])
@@ -159,7 +161,7 @@ async def _consider(community: Community, person: Person, post: Post, features: 
     """An offer with a link: tap or not, then buy or not."""
     dice, now = community.dice, community.platform.now()
     warm_up = _warm_up(community, person, features)
-    if dice.roll("click", *_named(post), person.number) >= effects.click_chance(community, person, post, warm_up):
+    if dice.rolls("click", *_named(post))(person.number) >= effects.click_chance(community, person, post, warm_up):
         return
     seen = await community.outside.open_link(features.offers[0], person.who)
     if not 300 <= seen.status < 400:

@@ -31,3 +31,13 @@ def test_weights_and_waiting_follow_their_meaning() -> None:
     assert 2.6 < picked["a"] / picked["b"] < 3.4
     waits = [dice.waiting(600, "wait", place) for place in range(4_000)]
     assert 560 < sum(waits) / len(waits) < 640
+
+
+def test_rolls_in_a_row_are_the_rolls_of_their_names() -> None:
+    """The cheaper way gives the same numbers, and names that only look alike stay apart."""
+    dice = Dice(7)
+    for start in ("read", 1), ("read", 1.0), ("read", "1"), ("read", "谢谢", True), ():
+        row = dice.rolls(*start)
+        assert [row(last) for last in (1, 2, "x", 1)] == [dice.roll(*start, last) for last in (1, 2, "x", 1)]
+    assert dice.rolls("read", 1)(5) != dice.rolls("read", 1.0)(5)
+    assert Dice(8).rolls("read")(1) != dice.rolls("read")(1)
