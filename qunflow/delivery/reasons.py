@@ -38,6 +38,9 @@ _KNOWN = {
     "found": r"found at the platform",
     "sent_again": r"never arrived: sent again",
     "replaced": r"replaced by newer content",
+    "by_hand_arrived": r"settled by hand: it had arrived",
+    "by_hand_again": r"settled by hand: sent again",
+    "by_hand_dropped": r"settled by hand: not sent again",
     "no_community": r"its community is not in qunflow\.yaml",
 }
 _PATTERNS = {key: re.compile(pattern) for key, pattern in _KNOWN.items()}

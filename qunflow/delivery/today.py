@@ -95,6 +95,11 @@ class Day:
         cards = sum(card.phase == "done" for one in self.sheets for card in one.cards)
         return cards + sum(one.is_made and not one.waiting for one in self.tasks)
 
+    @property
+    def unconfirmed(self) -> int:
+        """How many mass tasks wait for their owner just now."""
+        return sum(one.is_made and bool(one.waiting) for one in self.tasks)
+
     def count(self, *phases: Phase) -> int:
         """How many cards are in one of these phases."""
         return sum(card.phase in phases for one in self.sheets for card in one.cards)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from qunflow.web import callbacks, checkins, hand, health, hooks, links, plan, session, today
+from qunflow.web import callbacks, checkins, hand, health, hooks, links, plan, problems, session, stopping, today
 from qunflow.web.guard import Guard
 from qunflow.web.guessing import GuessLimit
 from qunflow.web.ports import WebPorts
 from qunflow.web.refusals import answer_errors
 
-ROUTERS = tuple(one.router for one in (health, callbacks, hooks, links, checkins, hand, session, plan, today))
+_PAGES = (links, checkins, hand, session, plan, today, problems, stopping)
+ROUTERS = tuple(one.router for one in (health, callbacks, hooks, *_PAGES))
 
 
 def create_app(ports: WebPorts, *, guesses: GuessLimit | None = None) -> FastAPI:
