@@ -181,7 +181,14 @@ TEMPLATES_NOTE = """\
 放在这里的文件优先于 Qunflow 自带的同名文件，例如 `daily_content/flash_sale.j2`、`playbooks/benefit-daily.yaml`。
 改完跑 `qunflow check`:每条话术都会试排一遍，超长、缺变量、写错名字都会指出来。
 
+话术里能用变量、`if`、一层 `for` 和 `first join last length percent trim yuan`；一个文件最多 16,000 字节。
+群友写的字(昵称、表单答案)会自动去掉 @所有人、换行和看不见的字符；名叫 `nickname` 的变量还会截短、不成链接。
+文件名以 `.md.j2` 结尾的是机器人的 markdown，变量里的 `**`、`#` 之类不起作用。
+
 A file here wins over the built-in one of the same name. Run `qunflow check` after every change.
+Copy may use variables, `if`, one level of `for` and the filters above, in at most 16,000 bytes. What strangers wrote
+loses its mentions, line breaks and hidden characters; a variable called `nickname` is cut short and never a link; in
+`.md.j2` files the markdown signs in values mean nothing.
 """
 
 
