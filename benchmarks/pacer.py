@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from qunflow.connectors.pacer import Limit, Pacer, Rate
@@ -32,7 +33,7 @@ PER_MINUTE = (6_000, 10_000)
 _STAMP = struct.Struct("=qq")
 # SO_TIMESTAMPNS of Linux, which the standard library does not name.
 _KERNEL_STAMPS = 35
-_START_S = 2.5
+_START_S = 60.0
 _ANSWER_S = 5.0
 _spawn = multiprocessing.get_context("spawn")
 
@@ -81,9 +82,10 @@ def serve(told: Connection, latency_s: float) -> None:
     told.send(stamps)
 
 
-def client(address: tuple[str, int], directory: Path, trial: Trial, begins_at: float) -> None:
-    """Call as often as one may until the time is over."""
-    asyncio.run(_client(address, directory, trial, begins_at))
+def client(address: tuple[str, int], directory: Path, trial: Trial, ready: Barrier) -> None:
+    """Call as often as one may until the time is over, from when everybody is ready."""
+    ready.wait(_START_S)
+    asyncio.run(_client(address, directory, trial, time.monotonic()))
 
 
 def measure(trial: Trial) -> list[float]:
@@ -93,12 +95,12 @@ def measure(trial: Trial) -> list[float]:
     server.start()
     address = here.recv()
     with tempfile.TemporaryDirectory() as directory:
-        arguments = (address, Path(directory), trial, time.monotonic() + _START_S)
+        arguments = (address, Path(directory), trial, _spawn.Barrier(trial.processes))
         clients = [_spawn.Process(target=client, args=arguments, daemon=True) for _ in range(trial.processes)]
         for one in clients:
             one.start()
         for one in clients:
-            one.join(_START_S + trial.seconds + _ANSWER_S + 30)
+            one.join(_START_S + trial.seconds + _ANSWER_S)
     here.send("end")
     stamps: list[float] = sorted(here.recv())
     server.join()
@@ -143,7 +145,6 @@ def _stamp(extra: Sequence[tuple[int, int, bytes]]) -> float:
 
 async def _client(address: tuple[str, int], directory: Path, trial: Trial, begins_at: float) -> None:
     turn = _paced(directory, trial) if trial.paced else _share(trial, begins_at)
-    await asyncio.sleep(max(0.0, begins_at - time.monotonic()))
     ends_at = begins_at + trial.seconds
     await asyncio.gather(*(_caller(address, turn, ends_at) for _ in range(trial.crowd)))
 
