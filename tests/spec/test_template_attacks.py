@@ -250,3 +250,11 @@ def test_a_file_that_is_no_template_is_an_error_of_that_file(tmp_path: Path) -> 
     (tmp_path / "b.j2").mkdir()
     with pytest.raises(ConfigurationError, match="there is no template"):
         Templates([tmp_path]).variables("b.j2")
+
+
+@pytest.mark.parametrize("line", ["# for a in many", "## {# x #}x", "#- set y = x", "{% raw %}{{ x() }}{% endraw %}"])
+def test_what_only_looks_like_a_statement_is_text(tmp_path: Path, line: str) -> None:
+    """Jinja's line statements are off, and raw text is not run."""
+    text = templates(tmp_path, f"{line}\n{{{{ x }}}}").render("a.j2", {"x": "好"})
+    assert text.endswith(("\n好", "}}好"))
+    assert text[0] in "#{"
