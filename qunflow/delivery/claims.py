@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -195,11 +196,13 @@ def _one_page(
         known |= {f"after_{place}": value for place, value in enumerate(after)}
     rows: list[Row[Any]] = []
     keys: set[tuple[Any, ...]] = set()
-    for row in conn.execute(statement, known):
-        keys.add(_bundle_key(row))
-        if len(keys) > CALLS_PER_PAGE:
-            return rows, False
-        rows.append(row)
+    # Read no further than the page goes; a cursor left open would keep others from writing.
+    with closing(conn.execute(statement, known)) as found:
+        for row in found:
+            keys.add(_bundle_key(row))
+            if len(keys) > CALLS_PER_PAGE:
+                return rows, False
+            rows.append(row)
     return rows, len(rows) < BATCH
 
 
