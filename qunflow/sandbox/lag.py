@@ -37,9 +37,11 @@ def note(platform: Platform, seat: Seat, *, left: bool) -> None:
 
 def seen(platform: Platform, chat: Chat) -> tuple[list[Seat], str]:
     """The people of a group and its ``member_version`` as the platform shows them now."""
-    seats = {seat.userid: seat for seat in platform.seats.where("chat", chat.chat_id)}
-    version = chat.version
-    for _, before, seat, left in reversed(_unseen(platform, chat)):
+    present, unseen = platform.seats.where("chat", chat.chat_id), _unseen(platform, chat)
+    if not unseen:
+        return present, platform.member_version(chat)
+    seats, version = {seat.userid: seat for seat in present}, chat.version
+    for _, before, seat, left in reversed(unseen):
         version = before
         if left:
             seats[seat["userid"]] = Seat(**seat)
