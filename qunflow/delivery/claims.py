@@ -15,7 +15,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, exists, insert, or_, select, tuple_, update
 
 from qunflow.connectors.wecom.limits import CHATS_PER_TASK, PERSONS_PER_TASK
 from qunflow.delivery.addresses import addresses_of
@@ -33,7 +33,9 @@ BATCH = 4_000
 # What is claimed and not yet called is all unknown when the process dies, so a page is no longer than a breath.
 CALLS_PER_PAGE = 32
 CLAIMING = "delivery: claim"
-ALL_WAYS = ("welcome", "mass_task", "hand_send", "private_task", "staff_notice")
+ALL_WAYS = ("welcome", "mass_task", "hand_send", "private_task", "staff_notice", "moment", "robot", "mail", "longtail")
+# How the reason begins of what went wrong on this side of the network.
+FAILED_HERE = "it could not be sent from here"
 _PER_CALL = {"mass_task": CHATS_PER_TASK, "private_task": PERSONS_PER_TASK}
 # Targets of one call stand side by side, so that a page seldom cuts a mass task in two.
 _ORDER = (
@@ -168,7 +170,7 @@ def claim(
     go: list[Row[Any]] = []
     held: list[tuple[Row[Any], Verdict]] = []
     for row, one in zip(rows, candidates, strict=True):
-        found = verdict(one, communities.get(one.community), facts, now)
+        found = _tired(ports, one) or verdict(one, communities.get(one.community), facts, now)
         if found.what == "send" and row.target_id not in addresses:
             found = _NO_ADDRESS
         if found.what == "send":
@@ -183,6 +185,11 @@ def claim(
         held=tuple((found.what, found.why) for _, found in held),
         after=None if is_last else _position(rows[-1]),
     )
+
+
+def _tired(ports: Ports, one: Candidate) -> Verdict | None:
+    most = ports.workspace.delivery.attempts
+    return Verdict("dead", f"gave up after {most} tries") if one.attempts >= most else None
 
 
 def _one_page(
@@ -338,11 +345,14 @@ def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed
         row
         for row in rows
         if row.target_id in addresses
+        and row.attempts < ports.workspace.delivery.attempts
         and verdict(Candidate.of(row), communities.get(row.community), facts, now).what == "send"
     ][:CALLS_PER_PAGE]
     taken = [row.call_id for row in again]
     conn.execute(update(calls).where(calls.c.call_id.in_(taken)).values(state="intent", worker=worker))
-    conn.execute(update(targets).where(targets.c.call_id.in_(taken)).values(state="intent"))
+    # What was lost on the way is no try while the key holds; what failed here may be the row's own fault.
+    tries = case((targets.c.reason.startswith(FAILED_HERE), targets.c.attempts + 1), else_=targets.c.attempts)
+    conn.execute(update(targets).where(targets.c.call_id.in_(taken)).values(state="intent", attempts=tries))
     said = _said(conn, [row.content_version for row in again])
     claims = [_claimed(row.call_id, [row], addresses, said[row.content_version], asked_before=True) for row in again]
     return Page(now, tuple(claims))

@@ -15,7 +15,9 @@ from typing import Any, Literal
 
 from qunflow.errors import QunflowError
 
-Way = Literal["mass_task", "hand_send", "welcome", "private_task", "staff_notice"]
+Way = Literal[
+    "mass_task", "hand_send", "welcome", "private_task", "staff_notice", "moment", "robot", "mail", "longtail"
+]
 TargetKind = Literal["chat", "person", "staff"]
 CatchUp = Literal["send", "ask", "skip"]
 
@@ -66,7 +68,8 @@ class Planned:
         slot_key: identifies the slot within the day, such as ``g1/noon-sale``.
         day: the local day the slot belongs to.
         way: how it goes out.
-        sender_userid: the member of staff who confirms the task or sends by hand.
+        sender_userid: the member of staff who confirms the task or sends by hand; for ``robot`` and ``longtail`` the
+            key of the robot or service.
         target_kind: what ``target_ref`` counts: a group (``chat``), a person, or ``staff`` (then 0).
         target_ref: group id or person id.
         content: what it says.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from qunflow.clock import Clock
+from qunflow.connectors.channel import Channel
 from qunflow.connectors.wecom.client import WeCom
 from qunflow.settings.workspace import Workspace
 from qunflow.store.engine import Store
@@ -61,6 +62,7 @@ class Ports:
         liveness: who else is sending just now; see ``workers``.
         web_url: public address of Qunflow's own pages, for the links on hand-send cards.
         lang: the language of cards for staff.
+        outside: channels beside WeCom's application: ``mail``, and ``robot:…`` and ``longtail:…`` by their keys.
         carry_out: makes the hands that carry out calls.
     """
 
@@ -72,4 +74,5 @@ class Ports:
     liveness: Liveness
     web_url: str
     lang: Literal["zh", "en"] = "zh"
+    outside: Mapping[str, Channel] = field(default_factory=dict)
     carry_out: Callable[[], AbstractContextManager[CarryOut]] = in_threads

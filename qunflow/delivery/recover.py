@@ -20,8 +20,10 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 
 from qunflow.connectors.wecom.client import MassTask
 from qunflow.connectors.wecom.staff_messages import DUPLICATE_CHECK_S
+from qunflow.delivery.channels import BLIND_WAYS, KEYED_WAYS
 from qunflow.delivery.claims import fingerprint
 from qunflow.delivery.ports import Ports
+from qunflow.delivery.settle import UNREACHABLE
 from qunflow.delivery.welcome_codes import WINDOW
 from qunflow.errors import ChannelRefused, QunflowError, TransientError
 from qunflow.store.tables import calls, groups, targets
@@ -34,6 +36,7 @@ _CLOCKS_APART = timedelta(hours=12)
 _KEY_MARGIN = timedelta(minutes=5)
 _LISTED = timedelta(days=30)
 _CANCELLED = 41093
+_NOBODY_KNOWS = "it may or may not have arrived: look there"
 _DIED = "the sender died on the way"
 
 
@@ -72,6 +75,14 @@ class RecoveryReport:
 _Twin: TypeAlias = tuple[str, str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A task that can only be one call's, and the addresses it goes to; none when the platform does not tell."""
+
+    task: MassTask
+    recipients: frozenset[str]
+
+
 @dataclass(slots=True)
 class _Round:
     """What one round of asking knows: the platform's lists, and which tasks and texts are other calls' already."""
@@ -95,6 +106,7 @@ def recover(ports: Ports, now: datetime) -> RecoveryReport:
     waiting: Sequence[Row[Any]] = ()
     if "unknown" in states:
         since_before = now - timedelta(seconds=ports.workspace.delivery.reconcile_after_s)
+        report.dead += ports.store.write(partial(_bury_blind, since_before=since_before, now=now))
         with ports.store.reading() as conn:
             waiting = conn.execute(_UNKNOWN, {"since_before": since_before}).all()
     if waiting:
@@ -126,9 +138,12 @@ def orphans(conn: Connection, ports: Ports, now: datetime) -> int:
     return len(ids)
 
 
-def give_up_late(conn: Connection, now: datetime) -> int:
+def give_up_late(conn: Connection, now: datetime, most: int) -> int:
     """
     Calls with a key whose key no longer works, or whose message nobody needs any more: dead, for a person to look at.
+
+    Args:
+        most: tries after which nobody tries any more.
 
     Returns:
         How many targets that are.
@@ -141,6 +156,7 @@ def give_up_late(conn: Connection, now: datetime) -> int:
             calls.c.state == "unknown",
             targets.c.state == "unknown",
             or_(
+                and_(calls.c.way.in_(KEYED_WAYS), targets.c.attempts >= most),
                 and_(calls.c.way == "welcome", calls.c.intent_at < now - WINDOW),
                 and_(calls.c.way.in_(("hand_send", "staff_notice")), calls.c.intent_at < now - keys_hold),
             ),
@@ -178,7 +194,7 @@ def _ask_about(ports: Ports, waiting: Sequence[Row[Any]], now: datetime, report:
     with ports.store.reading() as conn:
         known = _Round(listed, _platform_ids(conn, start), _under_way(conn, waiting))
     spare: dict[str, MassTask] = {}
-    adopted: dict[int, MassTask] = {}
+    adopted: list[tuple[Row[Any], _Match]] = []
     for call in waiting:
         if call.intent_at < start + _CLOCKS_APART:
             report.dead += ports.store.write(partial(_bury, call_id=call.call_id, now=now))
@@ -187,13 +203,13 @@ def _ask_about(ports: Ports, waiting: Sequence[Row[Any]], now: datetime, report:
         if not found:
             report.returned += ports.store.write(partial(_give_back, call_id=call.call_id, now=now))
         elif _twin(call) not in known.under_way:
-            known.taken.add(found[0].msgid)
-            adopted[call.call_id] = found[0]
-            spare |= {task.msgid: task for task in found[1:]}
+            known.taken.add(found[0].task.msgid)
+            adopted.append((call, found[0]))
+            spare |= {one.task.msgid: one.task for one in found[1:]}
     # Cancelled before anything is adopted: once a call is settled nobody looks for what else it left behind.
     _cancel(ports, [task for msgid, task in spare.items() if msgid not in known.taken])
-    for call_id, task in adopted.items():
-        report.adopted += ports.store.write(partial(_adopt, call_id=call_id, task=task, now=now))
+    for call, match in adopted:
+        report.adopted += ports.store.write(partial(_adopt, ports=ports, call=call, match=match, now=now))
 
 
 def _twin(call: Row[Any]) -> _Twin:
@@ -218,47 +234,61 @@ def _platform_ids(conn: Connection, since: datetime) -> set[str]:
     return {str(one) for one in conn.execute(wanted).scalars()}
 
 
-def _matches(ports: Ports, call: Row[Any], known: _Round) -> list[MassTask]:
+def _matches(ports: Ports, call: Row[Any], known: _Round) -> list[_Match]:
     """The tasks that can only be this call, oldest first; one that a person made has a creator."""
-    chats = _addresses(ports, call)
+    with ports.store.reading() as conn:
+        chats = set(_addresses(conn, ports, call).values())
     tasks = sorted(known.listed[_CHAT_TYPES[call.way]], key=lambda task: (task.created_at, task.msgid))
-    return [
+    alike = [
         task
         for task in tasks
         if task.msgid not in known.taken
         and not task.creator
         and fingerprint(task.text) == call.fingerprint
         and task.created_at >= call.intent_at - _CLOCKS_APART
-        and _is_sent_by(ports, task, call.sender_userid, chats)
+    ]
+    found = ((task, _recipients(ports, task, call.sender_userid)) for task in alike)
+    return [
+        _Match(task, recipients)
+        for task, recipients in found
+        if recipients is not None and (not recipients or not chats or not recipients.isdisjoint(chats))
     ]
 
 
-def _is_sent_by(ports: Ports, task: MassTask, sender: str, chats: set[str]) -> bool:
+def _recipients(ports: Ports, task: MassTask, sender: str) -> frozenset[str] | None:
+    """The addresses a sender's task goes to, none when the platform does not tell; None when it is another's task."""
     try:
         if sender not in {one.userid for one in ports.wecom.groupmsg_task(task.msgid)}:
-            return False
-        listed = {one.target for one in ports.wecom.groupmsg_send_result(task.msgid, sender)}
+            return None
+        return frozenset(one.target for one in ports.wecom.groupmsg_send_result(task.msgid, sender))
     except ChannelRefused as error:
         # A cancelled task tells no more, but its text and time stand.
-        return error.code == _CANCELLED
-    return not listed or not chats or bool(listed & chats)
+        return frozenset() if error.code == _CANCELLED else None
 
 
-def _addresses(ports: Ports, call: Row[Any]) -> set[str]:
-    with ports.store.reading() as conn:
-        refs = conn.execute(select(targets.c.target_ref).where(targets.c.call_id == call.call_id)).scalars().all()
-        if call.way == "private_task":
-            return set(ports.vault.external_userids(conn, refs).values())
-        return set(conn.execute(select(groups.c.chat_id).where(groups.c.group_id.in_(refs))).scalars())
+def _addresses(conn: Connection, ports: Ports, call: Row[Any]) -> dict[int, str]:
+    """Chat id or external userid by what the targets of a call refer to."""
+    refs = conn.execute(select(targets.c.target_ref).where(targets.c.call_id == call.call_id)).scalars().all()
+    if call.way == "private_task":
+        return ports.vault.external_userids(conn, refs)
+    wanted = select(groups.c.group_id, groups.c.chat_id).where(groups.c.group_id.in_(refs))
+    return {row.group_id: row.chat_id for row in conn.execute(wanted)}
 
 
-def _adopt(conn: Connection, call_id: int, task: MassTask, now: datetime) -> int:
-    if not _settle(conn, call_id, now, platform_id=task.msgid, reason="found at the platform"):
+def _adopt(conn: Connection, ports: Ports, call: Row[Any], match: _Match, now: datetime) -> int:
+    if not _settle(conn, call.call_id, now, platform_id=match.task.msgid, reason="found at the platform"):
         return 0
+    mine = and_(targets.c.call_id == call.call_id, targets.c.state == "unknown")
+    # The lost answer would have named them: what the platform does not list it has not taken.
+    addresses = _addresses(conn, ports, call)
+    left_out = [ref for ref, address in addresses.items() if match.recipients and address not in match.recipients]
     conn.execute(
         update(targets)
-        .where(targets.c.call_id == call_id, targets.c.state == "unknown")
-        .values(state="sent", reason="found at the platform", sent_at=task.created_at)
+        .where(mine, targets.c.target_ref.in_(left_out))
+        .values(state="refused", reason=UNREACHABLE, outcome="not_friend", outcome_at=now)
+    )
+    conn.execute(
+        update(targets).where(mine).values(state="sent", reason="found at the platform", sent_at=match.task.created_at)
     )
     return 1
 
@@ -276,8 +306,7 @@ def _give_back(conn: Connection, call_id: int, now: datetime) -> int:
     return 1
 
 
-def _bury(conn: Connection, call_id: int, now: datetime) -> int:
-    why = "too old to be found at the platform"
+def _bury(conn: Connection, call_id: int, now: datetime, why: str = "too old to be found at the platform") -> int:
     if not _settle(conn, call_id, now, state="unknown", reason=why):
         return 0
     conn.execute(
@@ -286,6 +315,17 @@ def _bury(conn: Connection, call_id: int, now: datetime) -> int:
         .values(state="dead", reason=why)
     )
     return 1
+
+
+def _bury_blind(conn: Connection, since_before: datetime, now: datetime) -> int:
+    """What went a way that can neither be asked nor repeated is for a person to look at, never sent again blindly."""
+    wanted = select(calls.c.call_id).where(
+        calls.c.state == "unknown",
+        calls.c.settled_at.is_(None),
+        calls.c.way.in_(BLIND_WAYS),
+        calls.c.unknown_since <= since_before,
+    )
+    return sum(_bury(conn, call_id, now, _NOBODY_KNOWS) for call_id in conn.execute(wanted).scalars().all())
 
 
 def _settle(conn: Connection, call_id: int, now: datetime, state: str = "reconciled", **values: Any) -> bool:

@@ -15,22 +15,17 @@ from typing import Literal
 
 from qunflow.connectors.http import AnswerLost
 from qunflow.connectors.wecom.answers import RefusedForNow
-from qunflow.connectors.wecom.limits import cut
-from qunflow.delivery.claims import ALL_WAYS, Claim, Page, claim, reclaim
-from qunflow.delivery.hand_send import card_token
+from qunflow.delivery.channels import KEYED_WAYS, carried_out
+from qunflow.delivery.claims import ALL_WAYS, FAILED_HERE, Claim, Page, claim, reclaim
 from qunflow.delivery.model import DeliveryReport
 from qunflow.delivery.ports import PARALLEL, CarryOut, Ports
 from qunflow.delivery.recover import give_up_late, is_unknown, recover, unsettled
 from qunflow.delivery.settle import CallOutcome, count, settle
 from qunflow.errors import BadInput, ChannelRefused, ConfigurationError, TransientError
-from qunflow.language import catalogue
 
 _WELCOMED_ALREADY = 41051
-_NO_URL = "set QUNFLOW_WEB_URL: a card needs the address of Qunflow's own pages"
 # Bounds hold for a moment only: what was claimed longer ago, before a pause or a slow answer, is judged again.
 FRESH = timedelta(seconds=30)
-# A call with a key may be made again: the platform carries it out once.
-KEYED_WAYS = ("welcome", "hand_send", "staff_notice")
 
 
 def drain(
@@ -75,7 +70,7 @@ def _pages(ports: Ports, worker: str, now: datetime, ways: Sequence[str]) -> Ite
     with ports.store.reading() as conn:
         asks_again = is_unknown(conn, KEYED_WAYS)
     if asks_again:
-        ports.store.write(partial(give_up_late, now=now))
+        ports.store.write(partial(give_up_late, now=now, most=ports.workspace.delivery.attempts))
         yield ports.store.write(partial(reclaim, ports=ports, worker=worker, now=now, keyed_ways=keyed))
     after = None
     while True:
@@ -120,7 +115,7 @@ def _held(claims: Sequence[Claim], why: str) -> list[CallOutcome]:
 def send_one(ports: Ports, one: Claim) -> CallOutcome:
     """Make one call and say how it ended; never raises what a platform can cause."""
     try:
-        return _called(ports, one)
+        return carried_out(ports, one)
     except AnswerLost as error:
         return CallOutcome(one, "unknown", why=error.problem)
     except ChannelRefused as error:
@@ -132,44 +127,11 @@ def send_one(ports: Ports, one: Claim) -> CallOutcome:
         # What is asked for again may have arrived the first time, whatever happened to the second call.
         what: Literal["unknown", "held"] = "unknown" if one.asked_before else "held"
         return CallOutcome(one, what, why=error.problem, problem=None if only_this else error)
+    except Exception as error:  # noqa: BLE001 - a poisoned row must not keep others from going out
+        return CallOutcome(one, "unknown", why=f"{FAILED_HERE} ({type(error).__name__})")
 
 
 def _refused(one: Claim, error: ChannelRefused) -> CallOutcome:
     if one.way == "welcome" and one.asked_before and error.code == _WELCOMED_ALREADY:
         return CallOutcome(one, "sent", why="the first call had arrived")
     return CallOutcome(one, "refused", code=error.code, why=error.problem)
-
-
-def _called(ports: Ports, one: Claim) -> CallOutcome:
-    addresses = [who.address for who in one.addressees]
-    if one.way == "welcome":
-        ports.wecom.send_welcome(addresses[0], one.text, one.attachments)
-        return CallOutcome(one, "sent")
-    if one.way == "hand_send":
-        return (
-            CallOutcome(one, "sent", _send_card(ports, one)) if ports.web_url else CallOutcome(one, "held", why=_NO_URL)
-        )
-    if one.way == "staff_notice":
-        return CallOutcome(one, "sent", ports.wecom.message_send(addresses[0], "text", {"content": one.text}))
-    msgid, unreachable = ports.wecom.add_msg_template(
-        chat_type="group" if one.way == "mass_task" else "single",
-        sender=one.sender_userid,
-        targets=addresses,
-        text=one.text,
-        attachments=one.attachments,
-    )
-    return CallOutcome(one, "sent", msgid, unreachable)
-
-
-def _send_card(ports: Ports, one: Claim) -> str:
-    words = catalogue(ports.lang)
-    zone = ports.workspace.community(one.community).zone_info
-    times = {"due": f"{one.due_at.astimezone(zone):%H:%M}", "until": f"{one.not_after.astimezone(zone):%H:%M}"}
-    token = card_token(ports.vault, one.addressees[0].target_id)
-    card = {
-        "title": cut(words.text("delivery.card_title", group=one.group, **times), 128),
-        "description": cut(words.text("delivery.card_text", group=one.group, **times), 512),
-        "url": f"{ports.web_url.rstrip('/')}/hand/{token}",
-        "btntxt": words.text("delivery.card_button"),
-    }
-    return ports.wecom.message_send(one.addressees[0].address, "textcard", card)

@@ -21,8 +21,8 @@ from qunflow.store.tables import calls, targets, welcomes
 from qunflow.store.vault import Vault
 
 # Here acceptance is arrival: nobody has to confirm.
-_ARRIVES_AT_ONCE = ("welcome", "staff_notice")
-_UNREACHABLE = "cannot be reached by this sender"
+_ARRIVES_AT_ONCE = ("welcome", "staff_notice", "robot", "mail", "longtail")
+UNREACHABLE = "cannot be reached by this sender"
 # Made once: building a statement costs more than running it.
 _END_CALL = (
     update(calls)
@@ -107,7 +107,7 @@ def count(report: DeliveryReport, outcomes: Sequence[CallOutcome]) -> None:
         lost = sum(who.address in one.unreachable for who in one.claim.addressees)
         what = "waiting" if one.what == "held" else one.what
         report.count(what, len(one.claim.addressees) - lost, one.why)
-        report.count("refused", lost, _UNREACHABLE if lost else "")
+        report.count("refused", lost, UNREACHABLE if lost else "")
 
 
 def _call_row(one: CallOutcome, now: datetime) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _leave_out(conn: Connection, one: CallOutcome, now: datetime) -> None:
     conn.execute(
         update(targets)
         .where(targets.c.target_id.in_(left_out), targets.c.call_id == one.claim.call_id)
-        .values(state="refused", reason=_UNREACHABLE, sent_at=None, outcome="not_friend", outcome_at=now)
+        .values(state="refused", reason=UNREACHABLE, sent_at=None, outcome="not_friend", outcome_at=now)
     )
 
 

@@ -267,6 +267,7 @@ class Delivery(Part):
     """推送: waiting, reminding and giving up."""
 
     reconcile_after_s: Positive = Field(600, title="多少秒后核实", description="不确定发没发出去的，多久后向平台核实")
+    attempts: Positive = Field(3, title="最多试几次", description="试了这么多次还不知道结果，就交给人处理")
     remind_after_minutes: Positive = Field(10, title="多少分钟后催群主")
     remind_limit: Annotated[int, Field(strict=True, ge=0, le=3)] = Field(
         3, title="最多催几次", description="平台限制：24 小时内最多 3 次"
