@@ -77,6 +77,17 @@ def test_a_task_that_may_belong_to_a_call_under_way_is_left_alone(ports: Ports, 
     assert states(ports.store) == ["unknown", "intent"]
 
 
+def test_whom_the_platform_left_out_is_not_told_to_be_served(ports: Ports, platform: FakePlatform) -> None:
+    """The answer that named the unreachable is lost: the list of the task's recipients tells them as well."""
+    put(ports.store, *(a_plan(group, catch_up="send") for group in add_groups(ports.store, 2)))
+    platform.faults["add_msg_template"] = ["lost"]
+    drain(ports, now=NOON)
+    platform.tasks["msg1"]["chat_id_list"].remove("wr2")
+    assert recover(ports, LATER).adopted == 1
+    assert states(ports.store) == ["sent", "refused"]
+    assert states(ports.store, "outcome") == ["waiting", "not_friend"]
+
+
 def test_surplus_tasks_are_cancelled_before_the_oldest_is_adopted(
     ports: Ports, platform: FakePlatform, monkeypatch: Any
 ) -> None:
