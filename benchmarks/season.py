@@ -48,7 +48,7 @@ class Size:
     past_days: int = 14
 
 
-FULL = Size(groups=200, people=76_000, newcomers_a_day=600, days=30)
+FULL = Size(groups=200, people=80_000, newcomers_a_day=600, days=30)
 SHORT = Size(groups=20, people=3_800, newcomers_a_day=60, days=3)
 
 
