@@ -221,6 +221,8 @@ def pushes_of(conn: Connection, run: StageRun, day: date) -> list[Push]:
             row["outcome"],
             row["not_after"],
             row["reply_count"],
+            row["due_at"],
+            row["sent_at"],
         )
         for row in outbox.board(conn, run.community.key, day)
         if row["stage"] == run.stage and row["target_kind"] == "chat"

@@ -1,8 +1,8 @@
 """
 The figures daily content writes, and its stage report as Markdown.
 
-``delivery_rate``, ``overdue`` {owner} · ``slots_planned``, ``slots_delivered``, ``replies`` {group}. Yesterday is
-written again with each run: what owners confirmed after it revises the figure.
+``delivery_rate``, ``overdue`` {owner} · ``slots_planned``, ``slots_delivered``, ``replies`` {group} ·
+``lateness_p95_s``. Yesterday is written again with each run: what owners confirmed after it revises the figure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from qunflow.daily_content.completion import Completion, Push, completion_by
+from qunflow.daily_content.completion import Completion, Push, completion_by, lateness_p95_s
 from qunflow.daily_content.drafts import Written
 from qunflow.language import Catalogue
 from qunflow.report.charts import Bar, Part, as_data_uri, bars_svg
@@ -28,6 +28,7 @@ def figures_of(
     by_owner = completion_by(pushes, now, key="owner")
     by_group = completion_by(pushes, now, key="group_id")
     return [
+        Figure(community, STAGE, "lateness_p95_s", day, lateness_p95_s(pushes), "seconds", SOURCE),
         *(one for owner, done in by_owner.items() for one in _of_owner(community, day, str(owner), done)),
         *(
             one

@@ -6,6 +6,7 @@ A created task counts for nothing until the owner confirmed it, a card until the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,11 @@ WITHDRAWN = ("cancelled",)
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One message to one group as the outbox shows it; ``outcome`` is ``delivered`` once people could read it."""
+    """
+    One message to one group as the outbox shows it; ``outcome`` is ``delivered`` once people could read it.
+
+    ``due_at`` is when it should have left, ``sent_at`` when it did: the task was made, the card was sent.
+    """
 
     slot_key: str
     group_id: int
@@ -26,6 +31,8 @@ class Push:
     outcome: str
     not_after: datetime
     replies: int | None
+    due_at: datetime | None = None
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,20 @@ def completion_by(pushes: Iterable[Push], now: datetime, *, key: str) -> Mapping
         if push.way in IN_GROUPS and push.state not in WITHDRAWN:
             grouped.setdefault(getattr(push, key), []).append(push)
     return {name: _completion(members, now) for name, members in grouped.items()}
+
+
+def lateness_p95_s(pushes: Iterable[Push]) -> float | None:
+    """
+    How many seconds after its instant a message left, at the 95th percentile by nearest rank; None when none has.
+
+    What people do later, such as confirming a task, is completion and not lateness.
+    """
+    late = sorted(
+        max((push.sent_at - push.due_at).total_seconds(), 0.0)
+        for push in pushes
+        if push.sent_at is not None and push.due_at is not None
+    )
+    return late[math.ceil(0.95 * len(late)) - 1] if late else None
 
 
 def _completion(pushes: list[Push], now: datetime) -> Completion:

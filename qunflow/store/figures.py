@@ -21,7 +21,7 @@ from qunflow.store.engine import lock
 from qunflow.store.rows import chunks
 from qunflow.store.tables import figures
 
-Unit = Literal["count", "rate", "fen", "days", "text"]
+Unit = Literal["count", "rate", "fen", "days", "seconds", "text"]
 Value = float | int | str | None
 Key = tuple[str, str, str, date, str]
 

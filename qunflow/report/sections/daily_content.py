@@ -10,7 +10,7 @@ from qunflow.report.charts import Bar, Part, bars_svg
 from qunflow.report.model import Cell, PushLine, ReportData, Section, Table, Words
 from qunflow.report.tables import figures_table
 
-NAMES = ("delivery_rate", "slots_planned", "slots_delivered", "overdue")
+NAMES = ("delivery_rate", "slots_planned", "slots_delivered", "overdue", "lateness_p95_s")
 TONES = ("good", "wait", "bad")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from qunflow.daily_content.completion import Completion, Push, completion_by
+from qunflow.daily_content.completion import Completion, Push, completion_by, lateness_p95_s
 
 NOON = datetime(2026, 3, 2, 4, 10, tzinfo=UTC)
 DONE = Push("noon", 1, "zhou", "mass_task", "sent", "delivered", NOON, None)
@@ -49,3 +49,14 @@ def test_replies_are_added_up_where_somebody_counted_them() -> None:
     found = completion_by(pushes, NOON, key="group_id")
 
     assert {group: one.replies for group, one in found.items()} == {1: 3, 2: None}
+
+
+def test_lateness_is_that_of_the_slot_at_the_95th_percentile() -> None:
+    """Of twenty slots one may be far off; leaving early is not being late, and what has not left is not counted."""
+    left = [replace(DONE, due_at=NOON, sent_at=NOON + timedelta(seconds=late)) for late in (-5, *range(1, 19), 900)]
+    assert lateness_p95_s([*left, replace(DONE, due_at=NOON)]) == 18
+
+
+def test_lateness_is_blank_before_anything_left() -> None:
+    """Not 0."""
+    assert lateness_p95_s([replace(DONE, due_at=NOON)]) is None
