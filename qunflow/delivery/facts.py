@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, literal, select
+from sqlalchemy import Connection, Select, and_, case, func, literal, or_, select
 
 from qunflow.clock import day_bounds, local_day
 from qunflow.delivery.bounds import Candidate, Facts, Key
@@ -15,6 +15,11 @@ from qunflow.delivery.model import OUT
 from qunflow.delivery.quota import QUOTA_WAYS, period_of, platform_day
 from qunflow.settings.workspace import Community
 from qunflow.store.tables import calls, contacts, groups, kill_switches, outside_sends, suppressions, targets, waves
+
+# A dead letter that nobody gave up on before it left may have arrived: it counts as heard.
+_PERHAPS_OUT = or_(
+    targets.c.state.in_(OUT), and_(targets.c.state == "dead", targets.c.outcome.in_(("waiting", "delivered")))
+)
 
 
 def read_facts(
@@ -108,7 +113,7 @@ def _quota_use(kind: str, refs: Sequence[int], start: datetime, end: datetime) -
             targets.c.target_kind == kind,
             targets.c.target_ref.in_(refs),
             targets.c.way.in_(QUOTA_WAYS),
-            targets.c.state.in_(OUT),
+            _PERHAPS_OUT,
             targets.c.outcome != "cancelled",
             calls.c.intent_at >= start,
             calls.c.intent_at < end,
@@ -152,7 +157,7 @@ def _heard_in_groups(chats: Sequence[int], days: Sequence[date]) -> Select[Any]:
             targets.c.target_kind == "chat",
             targets.c.target_ref.in_(chats),
             targets.c.local_day.in_(days),
-            targets.c.state.in_(OUT),
+            _PERHAPS_OUT,
             targets.c.outcome.not_in(("cancelled", "missed")),
         )
         .group_by(targets.c.target_ref)
@@ -172,7 +177,7 @@ def _got_by_persons(persons: Sequence[int], midnight: datetime, since: datetime)
             targets.c.target_kind == "person",
             targets.c.target_ref.in_(persons),
             targets.c.marketing,
-            targets.c.state.in_(OUT),
+            _PERHAPS_OUT,
             targets.c.outcome != "cancelled",
             calls.c.intent_at >= since,
         )

@@ -195,7 +195,7 @@ def _compared(
         same = next((row for row in rows if row.content_version == version), None)
         if same is not None and same.state != "cancelled":
             kept.append(same.target_id)
-        elif any(row.state in OUT for row in rows):
+        elif any(_may_be_out(row) for row in rows):
             already_sent += 1
         else:
             superseded += [row for row in rows if row.state in UNSENT]
@@ -204,6 +204,11 @@ def _compared(
             else:
                 revived.append(same.target_id)
     return new, revived, kept, superseded, already_sent
+
+
+def _may_be_out(row: Row[Any]) -> bool:
+    # What was given up after it may have left is out for all we know; what was given up before it left is not.
+    return row.state in OUT or (row.state == "dead" and row.outcome != "missed")
 
 
 def _content_rows(new: Sequence[Planned], at: datetime) -> list[dict[str, Any]]:

@@ -182,12 +182,14 @@ def _broken_rules(message: Wanted, one: Taken, rules: Rules) -> list[str]:
 
 
 def _deep_in(quiet: tuple[time, time], at: datetime, slack: timedelta) -> bool:
-    return all(_covers(quiet, (at + shift).astimezone(SHANGHAI).time()) for shift in (-slack, timedelta(0), slack))
+    return all(covers(quiet, at + shift) for shift in (-slack, timedelta(0), slack))
 
 
-def _covers(quiet: tuple[time, time], at: time) -> bool:
+def covers(quiet: tuple[time, time], at: datetime) -> bool:
+    """Whether an instant lies in quiet hours in Shanghai."""
     start, end = quiet
-    return start <= at < end if start <= end else at >= start or at < end
+    there = at.astimezone(SHANGHAI).time()
+    return start <= there < end if start <= end else there >= start or there < end
 
 
 def _over_quota(ways: Mapping[Sign, Wanted], taken: Sequence[Taken], rules: Rules) -> list[str]:

@@ -7,6 +7,7 @@ only between them; a kill may fall before and after every statement and around e
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
+from qunflow.connectors.channel import WECOM_ROBOT, Accepted, Declaration, Held, Outgoing, Sent, Unknown
 from qunflow.connectors.http import Answer, AnswerLost
 from qunflow.connectors.wecom.answers import Body, Kind, body_of
 from qunflow.connectors.wecom.calls import Calls
@@ -36,6 +38,7 @@ from tests.crash.simulation.world import SimulatedClock, Task, Worker, World
 
 Result = TypeVar("Result")
 WEB_URL = "http://127.0.0.1:8790"
+ROBOTS = ("ops", "shop")
 MASTER_KEY = bytes(range(32))
 _BUSY = 0.002
 
@@ -188,6 +191,32 @@ class SimulatedWeCom(WeCom):
 
 
 @dataclass
+class SimulatedRobot:
+    """A channel that can neither be asked afterwards nor called again."""
+
+    key: str
+    platform: Platform
+
+    @property
+    def declaration(self) -> Declaration:
+        return WECOM_ROBOT
+
+    def send(self, message: Outgoing) -> Sent:
+        reply = self.platform.ask("robot", {"robot": self.key, "text": message.text})
+        if reply.unsent:
+            return Held(5.0, "no connection")
+        if reply.lost or reply.status != 200:
+            return Unknown("no answer")
+        try:
+            code = json.loads(reply.body)["errcode"]
+        except ValueError:
+            return Unknown("a broken answer")
+        if code == 0:
+            return Accepted()
+        return Unknown("busy") if code == -1 else Held(60.0, "too often", code)
+
+
+@dataclass
 class KernelLocks:
     """What a locked file tells: who is alive, however long they have been paused."""
 
@@ -236,6 +265,7 @@ class House:
             workspace=self.workspace,
             liveness=KernelLocks(self.world, self.alive, worker),
             web_url=WEB_URL,
+            outside={f"robot:{key}": SimulatedRobot(key, self.platform) for key in ROBOTS},
             carry_out=self.world.hands,
         )
 

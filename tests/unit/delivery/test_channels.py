@@ -12,9 +12,11 @@ import pytest
 from qunflow.connectors.channel import DECLARATIONS, WECOM_ROBOT, Accepted, Declaration, Held, Outgoing, Sent, Unknown
 from qunflow.delivery.channels import BLIND_WAYS, KEYED_WAYS, WAYS
 from qunflow.delivery.claims import ALL_WAYS
+from qunflow.delivery.model import Content
+from qunflow.delivery.outbox import plan
 from qunflow.delivery.ports import Ports
 from qunflow.delivery.sender import drain
-from tests.unit.delivery.platform_fake import NOON, FakePlatform, a_plan, add_groups, put, states
+from tests.unit.delivery.platform_fake import NOON, FakePlatform, a_plan, a_workspace, add_groups, put, states
 
 
 @dataclass
@@ -65,6 +67,22 @@ def test_what_a_robot_may_have_said_is_never_said_again_blindly(ports: Ports) ->
     drain(wired, now=NOON + timedelta(seconds=700))
     assert states(ports.store) == ["dead"]
     assert len(robot.given) == 1
+
+
+def test_a_dead_letter_that_may_have_arrived_is_counted_and_not_replaced(ports: Ports) -> None:
+    """It eats the group's cap, and other words for its slot are refused as already sent."""
+    [group] = add_groups(ports.store, 1)
+    capped = replace(ports, workspace=a_workspace(caps={"group_per_day": 1}))
+    wired = replace(capped, outside={"robot:ops": FakeRobot(Unknown("no answer"))})
+    put(ports.store, robot_plan(group))
+    drain(wired, now=NOON)
+    drain(wired, now=NOON + timedelta(seconds=700))
+    assert states(ports.store) == ["dead"]
+    with ports.store.writing() as conn:
+        assert plan(conn, [replace(robot_plan(group), content=Content("other words"))], NOON).already_sent == 1
+    put(ports.store, a_plan(group, "second", catch_up="send"))
+    drain(wired, now=NOON + timedelta(seconds=800))
+    assert states(ports.store) == ["dead", "skipped"]
 
 
 def test_a_robot_that_has_to_wait_keeps_nobody_else_from_going_out(ports: Ports, platform: FakePlatform) -> None:
