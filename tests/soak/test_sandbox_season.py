@@ -21,9 +21,9 @@ pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("season")]
 
 @pytest.fixture(scope="module")
 def season(tmp_path_factory: pytest.TempPathFactory) -> Season:
-    """A season lived against a sandbox in another process, its state in a file."""
+    """A season against a sandbox in another process: the short one with a file, the whole one in memory."""
     folder = tmp_path_factory.mktemp("season")
-    found = asyncio.run(live(FULL if SOAK else SHORT, folder, str(folder / "box.sqlite3")))
+    found = asyncio.run(live(FULL, folder, ":memory:") if SOAK else live(SHORT, folder, str(folder / "box.sqlite3")))
     seconds = sum(found.days_s)
     print(f"{found.size.days} days in {seconds:.1f} s: {seconds / WANTED_S:.2f} of the {WANTED_S} s for a whole season")
     return found
