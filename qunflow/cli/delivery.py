@@ -23,6 +23,7 @@ from cyclopts import App, Parameter
 from qunflow.cli.options import JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
+    from qunflow.delivery.problems import Problem
     from qunflow.delivery.resident import TickReport
     from qunflow.language import Catalogue
     from qunflow.runtime import Runtime
@@ -34,6 +35,8 @@ CommunityOption = Annotated[str, Parameter(help="社群的 key,默认第一个 (
 OnceOption = Annotated[bool, Parameter(negative="", help="只跑一轮 (one round only)")]
 EveryOption = Annotated[float, Parameter(help="每几秒一轮 (seconds between rounds)")]
 ByOption = Annotated[str, Parameter(help="谁审核的,默认登录名 (who)")]
+YesOption = Annotated[bool, Parameter(name="--yes", negative="", help="不再问，直接发 (do not ask)")]
+ProblemsOption = Annotated[bool, Parameter(name="--problems", negative="", help="只看没着落的 (unknown and dead only)")]
 SlotOption = Annotated[str, Parameter(help="时段的 key (slot)")]
 ScopeArgument = Annotated[Literal["all", "campaign", "group"], Parameter(help="范围 (scope)")]
 KeyArgument = Annotated[str, Parameter(help="活动 key,或 社群/群 (campaign key, or community/group)")]
@@ -57,6 +60,7 @@ def list_(
     workspace: WorkspaceOption = None,
     day: DayOption = None,
     community: CommunityOption = "",
+    problems: ProblemsOption = False,
     json: JsonOption = False,
 ) -> int:
     """看一天要发什么、发到哪一步 (what goes out on a day, and where it stands)."""
@@ -68,8 +72,10 @@ def list_(
         shown_day = day or local_day(here.clock.now(), place.zone_info)
         with here.store.reading() as conn:
             rows = board(conn, place.key, shown_day)
+        if problems:
+            rows = [row for row in rows if row["state"] in ("unknown", "dead") and row["outcome"] != "delivered"]
         if json:
-            _print_json([{key: value for key, value in row.items() if key != "text"} for row in rows])
+            _print_json([_for_machines(row) for row in rows])
         else:
             _print_board(rows, here.language, place.zone_info, f"{place.name} {shown_day:%Y-%m-%d}")
     return 0
@@ -94,6 +100,34 @@ def show(target_id: int, *, workspace: WorkspaceOption = None, json: JsonOption 
             _print_json(row)
         else:
             _print_message(row, here.language)
+    return 0
+
+
+@app.command
+def retry(target_id: int, *, workspace: WorkspaceOption = None, yes: YesOption = False, by: ByOption = "") -> int:
+    """把没着落的再发一次；可能已经到了的要先确认 (send a dead letter again, after asking)."""
+    from qunflow.delivery.problems import settle_by_hand
+
+    with _opened(workspace) as here:
+        problem = _problem_of(here, target_id)
+        if not yes and not _agreed(here.language, problem.number, problem.reason):
+            return 1
+        settled = partial(settle_by_hand, workspace=here.workspace, number=problem.number, how="again")
+        number = here.store.write(partial(settled, by=by or getpass.getuser(), at=here.clock.now()))
+        print(here.language.text("delivery.settled_again", number=number))
+    return 0
+
+
+@app.command
+def drop(target_id: int, *, workspace: WorkspaceOption = None, by: ByOption = "") -> int:
+    """没着落的不再发，记下是谁决定的 (leave a dead letter for good; who did is recorded)."""
+    from qunflow.delivery.problems import settle_by_hand
+
+    with _opened(workspace) as here:
+        number = _problem_of(here, target_id).number
+        settled = partial(settle_by_hand, workspace=here.workspace, number=number, how="dropped")
+        count = here.store.write(partial(settled, by=by or getpass.getuser(), at=here.clock.now()))
+        print(here.language.text("delivery.settled_dropped", number=count))
     return 0
 
 
@@ -188,6 +222,41 @@ def _print_beat(report: TickReport, words: Catalogue, *, always: bool) -> None:
     }
     if always or any(numbers.values()):
         print(words.text("delivery.beat", **numbers), flush=True)
+
+
+def _problem_of(here: Runtime, target_id: int) -> Problem:
+    """The problem a target belongs to: all targets of one call share its fate."""
+    from sqlalchemy import select
+
+    from qunflow.delivery.problems import problems
+    from qunflow.errors import BadInput
+    from qunflow.store.tables import targets
+
+    with here.store.reading() as conn:
+        wanted = select(targets.c.call_id).where(targets.c.target_id == target_id)
+        call_id = conn.execute(wanted).scalar_one_or_none()
+        shared = select(targets.c.target_id).where(targets.c.call_id == call_id)
+        mine = {target_id, *(conn.execute(shared).scalars() if call_id is not None else ())}
+        found = next((one for one in problems(conn, here.workspace, here.clock.now()) if one.number in mine), None)
+    if found is None:
+        raise BadInput(f"message {target_id} needs nobody's decision", "see `qunflow outbox list --problems`")
+    return found
+
+
+def _agreed(words: Catalogue, number: int, reason: str) -> bool:
+    """Whether the person at the terminal takes the risk; nobody there is a no."""
+    from qunflow.delivery.reasons import in_words
+
+    print(words.text("delivery.risk", number=number, reason=in_words(words.text, reason)))
+    try:
+        return input(words.text("delivery.risk_question")).strip().lower() == "yes"
+    except EOFError:
+        return False
+
+
+def _for_machines(row: dict[str, Any]) -> dict[str, Any]:
+    named = {"slot_key": row["slot"], "target": f"{row['target_kind']}/{row['target_ref']}"}
+    return {**named, **{key: value for key, value in row.items() if key != "text"}}
 
 
 def _print_json(value: object) -> None:

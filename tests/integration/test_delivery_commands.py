@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select, update
 
 from qunflow.cli import main
 from qunflow.delivery.model import Content, Planned
@@ -28,6 +29,7 @@ from qunflow.settings.scaffold import write_workspace
 from qunflow.settings.workspace import load_workspace
 from qunflow.store import members
 from qunflow.store.engine import Store
+from qunflow.store.tables import audit_log, targets
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 DAY = date(2026, 3, 2)
@@ -129,6 +131,51 @@ def test_an_unknown_message_is_told_with_the_next_step(desk: Desk, capsys: pytes
     """Exit code 4 and where to look."""
     code, _, err = run(desk, capsys, "outbox", "show", "4711")
     assert (code, "qunflow outbox list" in err) == (4, True)
+
+
+def make_dead(desk: Desk) -> int:
+    """The message, as a lost answer that nobody can ask about any more leaves it."""
+    store = Store.open(f"sqlite:///{desk.folder / 'state' / 'qunflow.sqlite3'}")
+    with store.writing() as conn:
+        conn.execute(update(targets).values(state="dead", reason="it may or may not have arrived: look there"))
+        number: int = conn.execute(select(targets.c.target_id)).scalar_one()
+    store.close()
+    return number
+
+
+def test_a_dead_letter_is_sent_again_only_by_who_takes_the_risk(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked, no means no; yes puts it back into the queue, from where it leaves."""
+    run(desk, capsys, "outbox", "approve", "--slot", "noon-sale", "--by", "li")
+    number = str(make_dead(desk))
+    monkeypatch.setattr("builtins.input", lambda _question: "no")
+    code, out, _ = run(desk, capsys, "outbox", "retry", number)
+    assert (code, "可能收到两条" in out) == (1, True)
+    [row] = json.loads(run(desk, capsys, "outbox", "list", "--problems", "--json")[1])
+    assert (row["slot_key"], row["target"].startswith("chat/"), row["state"]) == ("noon-sale", True, "dead")
+    monkeypatch.setattr("builtins.input", lambda _question: "yes")
+    assert "已放回待发：1 条" in run(desk, capsys, "outbox", "retry", number)[1]
+    run(desk, capsys, "deliver", "--once")
+    assert desk.accepted() == ["/cgi-bin/externalcontact/add_msg_template"]
+
+
+def test_a_dropped_dead_letter_never_leaves_and_says_who_dropped_it(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no problem any more, and the audit log has the name."""
+    run(desk, capsys, "outbox", "approve", "--slot", "noon-sale", "--by", "li")
+    number = str(make_dead(desk))
+    assert "不再发：1 条" in run(desk, capsys, "outbox", "drop", number, "--by", "wang")[1]
+    run(desk, capsys, "deliver", "--once")
+    assert desk.accepted() == []
+    code, _, err = run(desk, capsys, "outbox", "retry", number, "--yes")
+    assert (code, "--problems" in err) == (4, True)
+    store = Store.open(f"sqlite:///{desk.folder / 'state' / 'qunflow.sqlite3'}")
+    with store.reading() as conn:
+        named = select(audit_log.c.actor).where(audit_log.c.action == "delivery.settle_dropped")
+        assert conn.execute(named).scalars().all() == ["wang"]
+    store.close()
 
 
 def test_the_kill_switch_works_from_the_command_line(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
