@@ -82,7 +82,7 @@ def web_ports(runtime: Runtime) -> WebPorts:
         hook_secret=environment.require("hook_secret") if environment.hook_secret else "",
         web_url=environment.web_url,
         banned_words=banned_words(runtime.templates.paths),
-        titles=slot_titles(runtime),
+        titles=slot_titles(runtime.workspace, runtime.templates),
     )
 
 

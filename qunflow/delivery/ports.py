@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from qunflow.clock import Clock
 from qunflow.connectors.channel import Channel
 from qunflow.connectors.wecom.client import WeCom
+from qunflow.rendering.templates import Templates
+from qunflow.settings.paths import builtin_templates
 from qunflow.settings.workspace import Workspace
 from qunflow.store.engine import Store
 from qunflow.store.vault import Vault
@@ -64,6 +66,8 @@ class Ports:
         lang: the language of cards for staff.
         outside: channels beside WeCom's application: ``mail``, and ``robot:…`` and ``longtail:…`` by their keys.
         carry_out: makes the hands that carry out calls.
+        templates: what is said to staff, in the folder ``delivery``.
+        titles: reads what people call a slot, by its key in the outbox.
     """
 
     store: Store
@@ -76,3 +80,5 @@ class Ports:
     lang: Literal["zh", "en"] = "zh"
     outside: Mapping[str, Channel] = field(default_factory=dict)
     carry_out: Callable[[], AbstractContextManager[CarryOut]] = in_threads
+    templates: Templates = field(default_factory=lambda: Templates([builtin_templates()]))
+    titles: Callable[[], Mapping[str, str]] = dict

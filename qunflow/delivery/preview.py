@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 from qunflow.delivery.bounds import Candidate, verdict
 from qunflow.delivery.facts import read_facts
 from qunflow.delivery.model import Content
+from qunflow.delivery.notices import STAGE as NOTICES
 from qunflow.delivery.quota import QUOTA_WAYS, period_of, platform_day
 from qunflow.rendering.lint import BannedWord, Finding, lint
 from qunflow.settings.workspace import Community, Workspace
@@ -109,6 +110,7 @@ def _rows(community: str, day: date) -> Any:
         .join(contents, contents.c.content_version == targets.c.content_version)
         .outerjoin(groups, and_(targets.c.target_kind == "chat", groups.c.group_id == targets.c.target_ref))
         .where(targets.c.community == community, targets.c.local_day == day, targets.c.state != "cancelled")
+        .where(targets.c.stage != NOTICES)
         .order_by(targets.c.due_at, targets.c.slot_key, targets.c.target_id)
     )
 

@@ -1,8 +1,8 @@
 """
-Chasing what people have to do: reminders to owners, withdrawing at quiet hours, cards nobody answered.
+Chasing what people have to do: reminders to owners and of cards, withdrawing at quiet hours, cards nobody answered.
 
-A reminder is counted before it is made: one lost on the way is not repeated, so nobody is reminded more than three
-times a day. What has been confirmed already is found out by ``poll``, first.
+A reminder is counted before it is made: one lost on the way is not repeated, so nobody is reminded of a task more than
+three times a day. What has been confirmed already is found out by ``poll``, first.
 
 Source: at most three reminders of a task in 24 hours, WeCom developer centre, page 96355 (read 2026-11-21).
 """
@@ -17,6 +17,9 @@ from sqlalchemy import Connection, select, update
 
 from qunflow.clock import local_day
 from qunflow.delivery.bounds import quiet_now
+from qunflow.delivery.cards import escalate_cards, remind_of_cards
+from qunflow.delivery.escalation import Overdue, escalate
+from qunflow.delivery.notices import Notice, tell, title_of
 from qunflow.delivery.poll import CANCELLED, OpenCall, concerns_one_call, open_calls, record
 from qunflow.delivery.ports import Ports
 from qunflow.errors import ChannelRefused, ConfigurationError, QunflowError, TransientError
@@ -28,35 +31,49 @@ _REMINDED_ENOUGH = 41094
 
 @dataclass(slots=True)
 class ReminderReport:
-    """Reminders made, mass tasks withdrawn, hand-sends nobody did."""
+    """Reminders made, mass tasks withdrawn, hand-sends nobody did; who was told of cards, and what went to others."""
 
     reminded: int = 0
     withdrawn: int = 0
     missed: int = 0
+    told: int = 0
+    escalated: int = 0
     problem: QunflowError | None = None
 
 
 def remind(ports: Ports, now: datetime) -> ReminderReport:
-    """Remind owners who are due for it, and close what can no longer happen today."""
+    """Remind whoever is due for it, tell others where that has not helped, and close what can no longer happen."""
     report = ReminderReport()
     with ports.store.reading() as conn:
         tasks = open_calls(conn, ports)
+        new = _unannounced(conn, ports, tasks)
     for task in tasks:
         try:
-            _chase(ports, task, now, report)
+            _chase(ports, task, now, report, is_new=task.call_id in new)
         except TransientError as error:
             if not concerns_one_call(error):
                 report.problem = error
+    if ports.workspace.team:
+        report.told = remind_of_cards(ports, now)
+        report.escalated += escalate_cards(ports, now)
     report.missed = ports.store.write(partial(_close_cards, ports=ports, now=now))
     return report
 
 
-def _chase(ports: Ports, task: OpenCall, now: datetime, report: ReminderReport) -> None:
+def _chase(ports: Ports, task: OpenCall, now: datetime, report: ReminderReport, *, is_new: bool) -> None:
     community = _community(ports, task.community)
     if community is not None and is_over(community, task.local_day, now):
         report.withdrawn += _withdraw(ports, task, now)
-    elif _is_due(ports, task, now) and ports.store.write(partial(_count, task=task, now=now)):
-        report.reminded += _remind_once(ports, task)
+        return
+    if community is not None and is_new:
+        ports.store.write(partial(_say, ports=ports, community=community, task=task, template="created", now=now))
+    if _is_due(ports, task, now):
+        if ports.store.write(partial(_count, ports=ports, community=community, task=task, now=now)):
+            report.reminded += _remind_once(ports, task)
+    elif community is not None and _is_given_up(ports, task, now):
+        report.escalated += ports.store.write(
+            partial(_escalate_task, ports=ports, community=community, task=task, now=now)
+        )
 
 
 def is_over(community: Community, day: object, now: datetime) -> bool:
@@ -72,18 +89,79 @@ def _community(ports: Ports, key: str) -> Community | None:
 
 
 def _is_due(ports: Ports, task: OpenCall, now: datetime) -> bool:
-    settings = ports.workspace.delivery
+    return task.reminders < ports.workspace.delivery.remind_limit and _has_waited(ports, task, now)
+
+
+def _is_given_up(ports: Ports, task: OpenCall, now: datetime) -> bool:
+    """Whether the last reminder has had its time; whoever is not in a team has nobody to take over."""
+    return bool(ports.workspace.team) and _has_waited(ports, task, now)
+
+
+def _has_waited(ports: Ports, task: OpenCall, now: datetime) -> bool:
     last = task.reminded_at or task.sent_at
-    return task.reminders < settings.remind_limit and now - last >= timedelta(minutes=settings.remind_after_minutes)
+    return now - last >= timedelta(minutes=ports.workspace.delivery.remind_after_minutes)
 
 
-def _count(conn: Connection, task: OpenCall, now: datetime) -> bool:
+def _count(conn: Connection, ports: Ports, community: Community | None, task: OpenCall, now: datetime) -> bool:
     done = conn.execute(
         update(calls)
         .where(calls.c.call_id == task.call_id, calls.c.reminders == task.reminders)
         .values(reminders=task.reminders + 1, reminded_at=now)
     )
+    if done.rowcount and community is not None:
+        last = task.reminders + 1 == ports.workspace.delivery.remind_limit
+        _say(conn, ports=ports, community=community, task=task, template="late" if last else "soon", now=now)
     return done.rowcount == 1
+
+
+def _unannounced(conn: Connection, ports: Ports, tasks: list[OpenCall]) -> set[int]:
+    """Calls their owner has not been told of yet: none, where there is no team to tell."""
+    if not ports.workspace.team:
+        return set()
+    fresh = {f"task/{one.call_id}/created": one.call_id for one in tasks if one.reminders == 0}
+    known = select(targets.c.slot_key).where(targets.c.slot_key.in_(list(fresh)), targets.c.way == "staff_notice")
+    told = set(conn.execute(known).scalars()) if fresh else set()
+    return {call_id for key, call_id in fresh.items() if key not in told}
+
+
+def _say(conn: Connection, ports: Ports, community: Community, task: OpenCall, template: str, now: datetime) -> int:
+    """Tell the owner what waits and how long; nothing once it is too late."""
+    about = _about(conn, task)
+    left = (about.not_after - now) if about else timedelta()
+    if about is None or left <= timedelta():
+        return 0
+    values = {
+        "title": title_of(ports.titles(), about.slot_key),
+        "groups": len(task.waiting),
+        "not_after": f"{about.not_after.astimezone(community.zone_info):%H:%M}",
+        "now": f"{now.astimezone(community.zone_info):%H:%M}",
+        "minutes": int(left.total_seconds()) // 60,
+    }
+    number = "created" if template == "created" else str(task.reminders + 1)
+    notice = Notice(task.sender_userid, f"task/{task.call_id}/{number}", f"remind_{template}", values, lasts=left)
+    return tell(conn, ports, community, notice, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    slot_key: str
+    not_after: datetime
+
+
+def _about(conn: Connection, task: OpenCall) -> _About | None:
+    wanted = select(targets.c.slot_key, targets.c.not_after).where(targets.c.call_id == task.call_id).limit(1)
+    row = conn.execute(wanted).one_or_none()
+    return _About(row.slot_key, row.not_after) if row else None
+
+
+def _escalate_task(conn: Connection, ports: Ports, community: Community, task: OpenCall, now: datetime) -> int:
+    about = _about(conn, task)
+    if about is None:
+        return 0
+    overdue = Overdue(
+        community, (task.call_id,), task.sender_userid, about.slot_key, about.not_after, len(task.waiting)
+    )
+    return escalate(conn, ports, overdue, now)
 
 
 def _remind_once(ports: Ports, task: OpenCall) -> int:

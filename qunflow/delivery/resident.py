@@ -12,10 +12,12 @@ from datetime import datetime
 from functools import partial
 
 from qunflow.delivery.model import DeliveryReport
+from qunflow.delivery.morning import good_morning
 from qunflow.delivery.poll import PollReport, poll
 from qunflow.delivery.ports import Ports
 from qunflow.delivery.remind import ReminderReport, remind
 from qunflow.delivery.sender import drain
+from qunflow.delivery.stand_in import CoverReport, cover
 from qunflow.delivery.welcome import Composer, answer_welcomes, forget_late
 from qunflow.errors import QunflowError, TransientError
 
@@ -28,11 +30,12 @@ class TickReport:
     delivery: DeliveryReport = field(default_factory=DeliveryReport)
     polled: PollReport = field(default_factory=PollReport)
     reminders: ReminderReport = field(default_factory=ReminderReport)
+    cover: CoverReport = field(default_factory=CoverReport)
 
     @property
     def problems(self) -> tuple[QunflowError, ...]:
         """What ended a part of the beat early."""
-        parts = (self.welcomes, self.delivery, self.polled, self.reminders)
+        parts = (self.welcomes, self.cover, self.delivery, self.polled, self.reminders)
         return tuple(part.problem for part in parts if part.problem is not None)
 
     @property
@@ -55,6 +58,8 @@ def tick(ports: Ports, *, now: datetime, compose: Composer | None = None, budget
     if compose is not None:
         report.welcomes = answer_welcomes(ports, compose, now=now)
         ports.store.write(partial(forget_late, now=now))
+    report.cover = cover(ports, now)
+    good_morning(ports, now)
     report.delivery = drain(ports, now=now, budget_s=budget_s)
     report.polled = poll(ports, now)
     report.reminders = remind(ports, now)

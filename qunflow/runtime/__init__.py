@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from qunflow.clock import Clock, SandboxClock, SystemClock
@@ -22,6 +23,7 @@ from qunflow.delivery.workers import FileLocks
 from qunflow.errors import ConfigurationError
 from qunflow.language import Catalogue, catalogue
 from qunflow.rendering import Templates
+from qunflow.runtime.titles import slot_titles
 from qunflow.settings.environment import Environment, load_environment, workspace_directory
 from qunflow.settings.paths import template_paths
 from qunflow.settings.workspace import Workspace, load_workspace
@@ -59,6 +61,8 @@ class Runtime:
             workspace=self.workspace,
             liveness=FileLocks(self.directory),
             web_url=self.environment.web_url,
+            templates=self.templates,
+            titles=partial(slot_titles, self.workspace, self.templates),
         )
 
     def close(self) -> None:

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 
 from qunflow.community.calendar import playbooks_needed
 from qunflow.errors import ConfigurationError
-from qunflow.runtime import Runtime
+from qunflow.rendering.templates import Templates
+from qunflow.settings.workspace import Workspace
 
 
-def slot_titles(here: Runtime) -> Mapping[str, str]:
+def slot_titles(workspace: Workspace, templates: Templates) -> Mapping[str, str]:
     """Slot key → title, for every playbook and campaign that can be read; pages show the key of any other."""
     titles: dict[str, str] = {}
-    for community in here.workspace.communities:
+    for community in workspace.communities:
         names = {campaign.key: campaign.sop for campaign in community.campaigns}
         for name, sop in ({one: one for one in playbooks_needed(community)} | names).items():
             try:
-                slots = here.templates.playbook(sop, with_copy=False).slots
+                slots = templates.playbook(sop, with_copy=False).slots
             except ConfigurationError:
                 continue  # the flows tell where it is broken
             titles |= {f"{name}/{slot.key}": slot.title for slot in slots}

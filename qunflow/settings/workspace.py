@@ -7,10 +7,10 @@ Money is in fen, shares are between 0 and 1, days are local dates of the communi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -28,6 +28,7 @@ FILE_NAME = "qunflow.yaml"
 CommunityType = Literal["购物", "资源", "成长"]
 GroupKind = Literal["benefit_group", "member_group", "circulation_group", "camp_group"]
 ActiveKind = Literal["message", "action", "checkin", "click", "order", "reply"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 QuotaMode = Literal["month_days", "week_7", "day_1", "month_4"]
 
 
@@ -207,6 +208,9 @@ class Community(Part):
     quota: Quota = Field(Quota(), title="群发额度")
     caps: Caps = Field(Caps(), title="触达上限")
     holidays: tuple[Holiday, ...] = Field((), title="节假日调整", description="和国务院日历不一样的日子")
+    shifts: Mapping[Weekday, UserId] = Field(
+        {}, title="值班表", description="星期几由谁替管理员手动发，例如 {sat: admin_lin}；没写的日子管理员自己发"
+    )
     acquisition: Acquisition = Field(Acquisition(), title="拉新")
     retention: Retention = Field(Retention(), title="留存")
     weekly_activity: WeeklyActivity = Field(WeeklyActivity(), title="每周活动")
@@ -219,6 +223,11 @@ class Community(Part):
     def zone_info(self) -> ZoneInfo:
         """The zone as an object."""
         return ZoneInfo(self.zone)
+
+    def on_shift(self, day: date) -> str:
+        """Who posts for the admins on a local day; empty when they do it themselves."""
+        weekdays: tuple[Weekday, ...] = get_args(Weekday)
+        return self.shifts.get(weekdays[day.weekday()], "")
 
     def group(self, key: str) -> Group:
         """The group with this key. Raises: ConfigurationError naming the groups there are."""
@@ -271,6 +280,12 @@ class Delivery(Part):
     remind_after_minutes: Positive = Field(10, title="多少分钟后催群主")
     remind_limit: Annotated[int, Field(strict=True, ge=0, le=3)] = Field(
         3, title="最多催几次", description="平台限制：24 小时内最多 3 次"
+    )
+    last_call_minutes: Positive = Field(
+        10, title="手动发最后一催", description="最晚时间前几分钟最后催一次；再过一半时间还没发就升级"
+    )
+    morning_at: ClockTime | None = Field(
+        time(7, 50), title="开工卡片", description='每天几点告诉每个人今天的卡片和任务，例如 "07:50"；留空不发'
     )
 
 

@@ -10,6 +10,7 @@ from fastapi import Request
 
 from qunflow.clock import Clock
 from qunflow.connectors.wecom.crypto import CallbackCrypto
+from qunflow.delivery.notices import title_of
 from qunflow.rendering.lint import BannedWord
 from qunflow.settings.workspace import Workspace
 from qunflow.store.engine import Store
@@ -52,11 +53,8 @@ class WebPorts:
     titles: Mapping[str, str] = field(default_factory=dict)
 
     def title_of(self, slot_key: str) -> str:
-        """What people call a slot; what was made of one (its group, its correction) is called the same."""
-        key = slot_key
-        while key and key not in self.titles:
-            key = key.rpartition("/")[0]
-        return self.titles.get(key, slot_key)
+        """What people call a slot."""
+        return title_of(self.titles, slot_key)
 
 
 def ports_of(request: Request) -> WebPorts:
