@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from qunflow.web import callbacks, checkins, hand, health, hooks, links, plan, problems, session, stopping, today
+from qunflow.web import away, callbacks, checkins, hand, health, hooks, links, plan, problems, session, stopping, today
 from qunflow.web.guard import Guard
 from qunflow.web.guessing import GuessLimit
 from qunflow.web.ports import WebPorts
 from qunflow.web.refusals import answer_errors
 
-_PAGES = (links, checkins, hand, session, plan, today, problems, stopping)
+_PAGES = (links, checkins, hand, session, plan, today, away, problems, stopping)
 ROUTERS = tuple(one.router for one in (health, callbacks, hooks, *_PAGES))
 
 

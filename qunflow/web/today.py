@@ -58,6 +58,7 @@ def show(request: Request) -> Response:
         title_of=ports.title_of,
         why=partial(in_words, ports.language.text),
         told=request.query_params.get("done", ""),
+        colleagues=[one for one in ports.workspace.team if one.userid != person.userid],
     )
 
 
