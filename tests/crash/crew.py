@@ -43,7 +43,7 @@ AIMS: dict[str, Callable[[Seen], bool]] = {
     REPLY: lambda seen: seen.is_answered,
 }
 _WEIGHTS = (2, 2, 3, 2)
-_LOOK_S = 0.0005
+_LOOK_S = 0.001
 _PATIENCE_S = 0.4
 _ANYWHERE_S = 0.2
 RECOVERY_S = 10.0

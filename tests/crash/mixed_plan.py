@@ -37,13 +37,13 @@ class Shape:
 
     chats: int
     slots: int
-    shared: int
-    private: int
-    private_shared: int
-    cards: int
-    notices: int
-    newcomers: int
-    over_s: int
+    shared: int = 0
+    private: int = 0
+    private_shared: int = 0
+    cards: int = 0
+    notices: int = 0
+    newcomers: int = 0
+    over_s: int = 0
 
 
 @dataclass
@@ -54,6 +54,7 @@ class Queue:
     vault: Vault
     sandbox: Sandbox
     shape: Shape
+    messages: list[Planned] = field(default_factory=list)
     wanted: list[Wanted] = field(default_factory=list)
     external: dict[int, str] = field(default_factory=dict)
     newcomers: list[int] = field(default_factory=list)
@@ -63,12 +64,11 @@ class Queue:
         """Queue everything but the newcomers, who come while it is being sent."""
         now = self.sandbox.now()
         self._groups()
-        messages = list(self._spread(now))
+        self.messages = list(self._spread(now))
         with self.store.writing() as conn:
-            made = plan(conn, messages, now)
+            made = plan(conn, self.messages, now)
             check(conn, made.ids)
-            for slot in {one.slot_key for one in messages}:
-                approve(conn, slot, by="li", at=now)
+            approve(conn, made.ids, by="li", at=now)
         self.newcomers = self._persons([self._customer() for _ in range(self.shape.newcomers)], now)
         self.wanted = [Wanted(way, *sign) for way, sign, _ in self._told()]
         self.wanted += [Wanted("welcome", self.external[one], welcome_text(one)) for one in self.newcomers]

@@ -16,6 +16,9 @@ from typing import Any
 import httpx
 import pytest
 
+from qunflow.sandbox.options import Options
+from qunflow.sandbox.running import running
+
 START = "2026-03-02T09:00:00+08:00"
 
 
@@ -34,6 +37,11 @@ class Sandbox:
         """The acceptance log after a sequence number, a line each."""
         return self._client.get("log", params={"since": since}).raise_for_status().text.splitlines()
 
+    def asked_for(self, path: str) -> int:
+        """How often a call was made since faults were set that are about it."""
+        plan = self._client.get("faults").raise_for_status().json()["plan"]
+        return max(int(rule["asked"]) for rule in plan if rule["path"] == path)
+
     def now(self) -> datetime:
         """The simulated instant."""
         answer = self._client.get("clock").raise_for_status().json()
@@ -45,12 +53,27 @@ class Sandbox:
 
 
 @contextmanager
-def a_sandbox(folder: Path, chats: int) -> Iterator[Sandbox]:
-    """A sandbox process with so many empty groups of one owner."""
-    spec, port = folder / "spec.yaml", _free_port()
+def a_sandbox_here(folder: Path, chats: int, start: str = START) -> Iterator[Sandbox]:
+    """The same in a thread of this process: it starts sooner, and answers more slowly."""
+    options = Options(
+        "ww1", "s3cret", spec=_spec(folder, chats), populated=False, start=datetime.fromisoformat(start).astimezone(UTC)
+    )
+    with running(options) as url:
+        yield Sandbox(url)
+
+
+def _spec(folder: Path, chats: int) -> Path:
+    spec = folder / "spec.yaml"
     group = {"kind": "benefit_group", "owner": "owner_zhou", "admin": "admin_lin", "share": 0.0}
     rows = [{"key": f"k{one}", "name": f"{one} 群", **group} for one in range(chats)]
     spec.write_text(json.dumps({"groups": rows, "people": 0, "past_days": 1, "arrivals_per_day": 0.0}))
+    return spec
+
+
+@contextmanager
+def a_sandbox(folder: Path, chats: int) -> Iterator[Sandbox]:
+    """A sandbox process with so many empty groups of one owner."""
+    spec, port = _spec(folder, chats), _free_port()
     command = [sys.executable, "-m", "qunflow.cli", "sandbox", "--empty", "--port", str(port), "--spec", str(spec)]
     process = subprocess.Popen([*command, "--corp-id", "ww1", "--secret", "s3cret", "--start", START])
     try:
