@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from qunflow.clock import local_day
@@ -92,12 +93,15 @@ class Candidate:
     @classmethod
     def of(cls, row: Any) -> Candidate:
         """The candidate in a row that carries the same names."""
-        return cls(**{name: getattr(row, name) for name in cls.__slots__})
+        return cls(*_fields_of(row))
 
     @property
     def key(self) -> Key:
         """The target, as the facts know it."""
         return (self.target_kind, self.target_ref)
+
+
+_fields_of = attrgetter(*Candidate.__slots__)
 
 
 @dataclass(frozen=True, slots=True)

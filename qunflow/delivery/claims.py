@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, exists, insert, or_, select, tuple_, update
@@ -29,9 +30,10 @@ from qunflow.store.tables import approvals, calls, contents, groups, targets
 from qunflow.store.tables.base import Instant
 from qunflow.store.vault import Vault
 
-BATCH = 4_000
+BATCH = 8_000
 # What is claimed and not yet called is all unknown when the process dies, so a page is no longer than a breath.
 CALLS_PER_PAGE = 32
+_AT_ONCE = 128
 CLAIMING = "delivery: claim"
 ALL_WAYS = ("welcome", "mass_task", "hand_send", "private_task", "staff_notice", "moment", "robot", "mail", "longtail")
 # How the reason begins of what went wrong on this side of the network.
@@ -53,13 +55,15 @@ _APPROVED = exists().where(
     approvals.c.voided_at.is_(None),
     or_(approvals.c.effective_at.is_(None), approvals.c.effective_at <= bindparam("now", type_=Instant())),
 )
+# First what a candidate has, in its order: one slice of a row makes one.
 _ROWS = select(
-    *(targets.c[name] for name in Candidate.__slots__ if name != "group_key"),
+    *(groups.c.group_key if name == "group_key" else targets.c[name] for name in Candidate.__slots__),
     *(targets.c[name] for name in ("target_id", "content_version", "due_at", "reason", "call_id")),
-    groups.c.group_key,
     groups.c.name.label("group_name"),
     groups.c.chat_id,
 ).outerjoin(groups, and_(targets.c.target_kind == "chat", groups.c.group_id == targets.c.target_ref))
+_WIDTH = len(Candidate.__slots__)
+_SHARED = attrgetter("way", "sender_userid", "content_version", "slot_key", "local_day")
 # Made once: building a statement costs more than running it.
 _DUE = (
     _ROWS.where(
@@ -96,6 +100,11 @@ _INTEND = (
         attempts=targets.c.attempts + 1,
         card_digest=bindparam("card"),
     )
+)
+_INTEND_TOGETHER = (
+    update(targets)
+    .where(targets.c.target_id.in_(bindparam("targets", expanding=True)))
+    .values(state="intent", reason="", call_id=bindparam("call"), attempts=targets.c.attempts + 1)
 )
 _NO_ADDRESS = Verdict("skip", "no address on the platform")
 _REPORTED = {"skip": "skipped", "dead": "skipped", "wait": "waiting", "ask": "waiting"}
@@ -165,12 +174,13 @@ def claim(
         return Page(now, ())
     communities = {one.key: one for one in ports.workspace.communities}
     addresses = addresses_of(conn, ports.vault, rows)
-    candidates = [Candidate.of(row) for row in rows]
+    candidates = [_candidate(row) for row in rows]
     facts = read_facts(conn, candidates, communities, now)
+    most = ports.workspace.delivery.attempts
     go: list[Row[Any]] = []
     held: list[tuple[Row[Any], Verdict]] = []
     for row, one in zip(rows, candidates, strict=True):
-        found = _tired(ports, one) or verdict(one, communities.get(one.community), facts, now)
+        found = _tired(one, most) or verdict(one, communities.get(one.community), facts, now)
         if found.what == "send" and row.target_id not in addresses:
             found = _NO_ADDRESS
         if found.what == "send":
@@ -187,8 +197,7 @@ def claim(
     )
 
 
-def _tired(ports: Ports, one: Candidate) -> Verdict | None:
-    most = ports.workspace.delivery.attempts
+def _tired(one: Candidate, most: int) -> Verdict | None:
     return Verdict("dead", f"gave up after {most} tries") if one.attempts >= most else None
 
 
@@ -204,7 +213,7 @@ def _one_page(
     rows: list[Row[Any]] = []
     keys: set[tuple[Any, ...]] = set()
     # Read no further than the page goes; a cursor left open would keep others from writing.
-    with closing(conn.execute(statement, known)) as found:
+    with closing(conn.execute(statement, known).yield_per(_AT_ONCE)) as found:
         for row in found:
             keys.add(_bundle_key(row))
             if len(keys) > CALLS_PER_PAGE:
@@ -251,8 +260,13 @@ def _bundles(go: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
 
 def _bundle_key(row: Row[Any]) -> tuple[Any, ...]:
     if row.way in _PER_CALL:
-        return (row.way, row.sender_userid, row.content_version, row.slot_key, row.local_day)
+        shared: tuple[Any, ...] = _SHARED(row)
+        return shared
     return (row.way, row.target_id)
+
+
+def _candidate(row: Row[Any]) -> Candidate:
+    return Candidate(*row[:_WIDTH])
 
 
 def _intend(
@@ -270,14 +284,14 @@ def _intend(
     statement = insert(calls).returning(calls.c.call_id, sort_by_parameter_order=True)
     made = [_call_row(rows[0], said[rows[0].content_version].text, worker, now) for rows in bundles]
     ids = conn.execute(statement, made).scalars().all()
-    conn.execute(
-        _INTEND,
-        [
-            {"target": row.target_id, "call": call_id, "card": _card(vault, row)}
-            for call_id, rows in zip(ids, bundles, strict=True)
-            for row in rows
-        ],
-    )
+    alone = [(call_id, rows[0]) for call_id, rows in zip(ids, bundles, strict=True) if len(rows) == 1]
+    if alone:
+        conn.execute(
+            _INTEND, [{"target": row.target_id, "call": call_id, "card": _card(vault, row)} for call_id, row in alone]
+        )
+    for call_id, rows in zip(ids, bundles, strict=True):
+        if len(rows) > 1:
+            conn.execute(_INTEND_TOGETHER, {"targets": [row.target_id for row in rows], "call": call_id})
     return [
         _claimed(call_id, rows, addresses, said[rows[0].content_version])
         for call_id, rows in zip(ids, bundles, strict=True)
@@ -340,13 +354,13 @@ def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed
         return Page(now, ())
     communities = {one.key: one for one in ports.workspace.communities}
     addresses = addresses_of(conn, ports.vault, rows)
-    facts = _uncounted(read_facts(conn, [Candidate.of(row) for row in rows], communities, now))
+    facts = _uncounted(read_facts(conn, [_candidate(row) for row in rows], communities, now))
     again = [
         row
         for row in rows
         if row.target_id in addresses
         and row.attempts < ports.workspace.delivery.attempts
-        and verdict(Candidate.of(row), communities.get(row.community), facts, now).what == "send"
+        and verdict(_candidate(row), communities.get(row.community), facts, now).what == "send"
     ][:CALLS_PER_PAGE]
     taken = [row.call_id for row in again]
     conn.execute(update(calls).where(calls.c.call_id.in_(taken)).values(state="intent", worker=worker))

@@ -23,6 +23,7 @@ CatchUp = Literal["send", "ask", "skip"]
 
 # Out of our hands, or perhaps out of our hands: never to be sent a second time without asking the platform.
 OUT = ("intent", "sent", "unknown", "reconciled")
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 UNSENT = ("planned", "checked", "approved")
 
 
@@ -47,12 +48,7 @@ class Content:
 
 def version_of(text: str, attachments: Any) -> str:
     """The content version of a text with its attachments, whatever order the keys come in."""
-    canonical = json.dumps(
-        {"text": text, "attachments": [dict(one) for one in attachments]},
-        ensure_ascii=False,
-        sort_keys=True,
-        separators=(",", ":"),
-    )
+    canonical = _CANONICAL.encode({"text": text, "attachments": [dict(one) for one in attachments]})
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 

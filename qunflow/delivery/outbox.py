@@ -36,6 +36,8 @@ __all__ = [
 BATCH = 1_000
 PLANNING = "delivery: plan"
 Place: TypeAlias = tuple[str, date, str, int]
+New: TypeAlias = tuple[Planned, str]
+"""A message with the version of its content, which is dear to find out."""
 
 
 def plan(conn: Connection, planned: Sequence[Planned], at: datetime) -> PlanReport:
@@ -183,8 +185,8 @@ def _is_changed_by_hand(one: Planned, rows: Sequence[Row[Any]]) -> bool:
 
 def _compared(
     wanted: Mapping[Place, Planned], existing: Mapping[Place, list[Row[Any]]]
-) -> tuple[list[Planned], list[int], list[int], list[Row[Any]], int]:
-    new: list[Planned] = []
+) -> tuple[list[New], list[int], list[int], list[Row[Any]], int]:
+    new: list[New] = []
     revived: list[int] = []
     kept: list[int] = []
     superseded: list[Row[Any]] = []
@@ -200,7 +202,7 @@ def _compared(
         else:
             superseded += [row for row in rows if row.state in UNSENT]
             if same is None:
-                new.append(one)
+                new.append((one, version))
             else:
                 revived.append(same.target_id)
     return new, revived, kept, superseded, already_sent
@@ -211,8 +213,8 @@ def _may_be_out(row: Row[Any]) -> bool:
     return row.state in OUT or (row.state == "dead" and row.outcome != "missed")
 
 
-def _content_rows(new: Sequence[Planned], at: datetime) -> list[dict[str, Any]]:
-    distinct = {one.content.version: one.content for one in new}
+def _content_rows(new: Sequence[New], at: datetime) -> list[dict[str, Any]]:
+    distinct = {version: one.content for one, version in new}
     return [
         {
             "content_version": version,
@@ -224,7 +226,7 @@ def _content_rows(new: Sequence[Planned], at: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _target_row(one: Planned, at: datetime) -> dict[str, Any]:
+def _target_row(one: Planned, version: str, at: datetime) -> dict[str, Any]:
     return {
         "community": one.community,
         "stage": one.stage,
@@ -235,7 +237,7 @@ def _target_row(one: Planned, at: datetime) -> dict[str, Any]:
         "sender_userid": one.sender_userid,
         "target_kind": one.target_kind,
         "target_ref": one.target_ref,
-        "content_version": one.content.version,
+        "content_version": version,
         "due_at": one.due_at,
         "not_after": one.not_after,
         "marketing": one.marketing,
@@ -246,10 +248,10 @@ def _target_row(one: Planned, at: datetime) -> dict[str, Any]:
     }
 
 
-def _add(conn: Connection, new: Sequence[Planned], at: datetime) -> list[int]:
+def _add(conn: Connection, new: Sequence[New], at: datetime) -> list[int]:
     if not new:
         return []
-    rows = [_target_row(one, at) for one in new]
+    rows = [_target_row(one, version, at) for one, version in new]
     return list(conn.execute(insert(targets).returning(targets.c.target_id), rows).scalars())
 
 

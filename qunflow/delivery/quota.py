@@ -13,6 +13,7 @@ import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from qunflow.clock import instant_of, local_day
@@ -36,6 +37,7 @@ class Period:
         return instant_of(self.first, time.min, PLATFORM_ZONE), instant_of(self.end, time.min, PLATFORM_ZONE)
 
 
+@lru_cache(maxsize=256)
 def period_of(mode: QuotaMode, day: date) -> Period:
     """The quota's period that holds a day of Beijing time."""
     days_in_month = calendar.monthrange(day.year, day.month)[1]
@@ -51,6 +53,7 @@ def period_of(mode: QuotaMode, day: date) -> Period:
     return periods[mode]
 
 
+@lru_cache(maxsize=256)
 def platform_day(at: datetime) -> date:
     """The day of Beijing time, by which the platform counts."""
     return local_day(at, PLATFORM_ZONE)
