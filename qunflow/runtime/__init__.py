@@ -18,11 +18,12 @@ from qunflow.clock import Clock, SandboxClock, SystemClock
 from qunflow.connectors.pacer import Pacer
 from qunflow.connectors.wecom.client import WeCom
 from qunflow.connectors.wecom.session import CALL_RATES
-from qunflow.delivery.ports import Ports
-from qunflow.delivery.workers import FileLocks
+from qunflow.delivery.ports import Liveness, Ports
+from qunflow.delivery.workers import FileLocks, Leases
 from qunflow.errors import ConfigurationError
 from qunflow.language import Catalogue, catalogue
 from qunflow.rendering import Templates
+from qunflow.runtime.channels import Channels, open_channels
 from qunflow.runtime.titles import slot_titles
 from qunflow.settings.environment import Environment, load_environment, workspace_directory
 from qunflow.settings.paths import template_paths
@@ -48,6 +49,7 @@ class Runtime:
     history: History
     templates: Templates
     wecom: WeCom
+    channels: Channels
     language: Catalogue
 
     @property
@@ -59,14 +61,16 @@ class Runtime:
             wecom=self.wecom,
             clock=self.clock,
             workspace=self.workspace,
-            liveness=FileLocks(self.directory),
+            liveness=_liveness(self.store, self.directory),
             web_url=self.environment.web_url,
+            outside=self.channels.outside,
             templates=self.templates,
             titles=partial(slot_titles, self.workspace, self.templates),
         )
 
     def close(self) -> None:
         """Give connections back; the runtime is not usable afterwards."""
+        self.channels.close()
         self.wecom.close()
         self.store.close()
 
@@ -84,18 +88,26 @@ def open_runtime(directory: Path | None = None) -> Runtime:
     workspace = load_workspace(home)
     store = Store.open(environment.database_url)
     require_current(store)
+    clock = _clock(environment)
     return Runtime(
         directory=home,
         workspace=workspace,
         environment=environment,
-        clock=_clock(environment),
+        clock=clock,
         store=store,
         vault=Vault(store, environment.master_key_bytes()),
         history=History(environment.history_dir, store),
         templates=Templates(template_paths(home)),
         wecom=_wecom(home, environment),
+        channels=open_channels(home, workspace.channels, environment, clock),
         language=catalogue(environment.lang),
     )
+
+
+def _liveness(store: Store, directory: Path) -> Liveness:
+    # An SQLite file has one machine; a server may have several, which see no lock of one another.
+    locks = FileLocks(directory)
+    return locks if store.dialect == "sqlite" else Leases(store, locks)
 
 
 def _clock(environment: Environment) -> Clock:

@@ -47,6 +47,13 @@ class Channels:
     services: Mapping[str, Channel]
     _open: ExitStack
 
+    @property
+    def outside(self) -> Mapping[str, Channel]:
+        """Every channel by the name delivery knows it by."""
+        mail = {"mail": self.mail} if self.mail else {}
+        robots = {f"robot:{key}": one for key, one in self.robots.items()}
+        return {**mail, **robots, **{f"longtail:{key}": one for key, one in self.services.items()}}
+
     def close(self) -> None:
         """Close every connection."""
         self._open.close()
