@@ -3,8 +3,9 @@ Starts several processes at once that each do a whole flow's sending: plan, chec
 
 A line of input is an order (JSON); the answer, when all have ended, is a line with what each has to tell. Arguments:
 database URL, sandbox address. An order: ``folder`` (of the lock files), ``number`` of processes, and if wanted ``plan``
-(a pickled list of messages), ``fsize`` (bytes no file may grow over), ``busy_s`` (patience with a locked database),
-``token_file``, ``jumps_s`` (by how much this machine's clock is off, a new one at every look), ``rounds``.
+(a pickled list of messages), ``fsize`` (bytes no file may grow over; from the start, or with ``full_after`` once so
+many calls are made), ``busy_s`` (patience with a locked SQLite file), ``token_file``, ``jumps_s`` (by how much this
+machine's clock is off, another number at every look), ``rounds``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import pickle
 import resource
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import cycle
 from pathlib import Path
@@ -24,7 +27,7 @@ from typing import Any
 from qunflow.clock import SandboxClock
 from qunflow.connectors.wecom.client import WeCom
 from qunflow.delivery.outbox import approve, check, plan
-from qunflow.delivery.ports import Ports
+from qunflow.delivery.ports import Ports, in_threads
 from qunflow.delivery.sender import drain
 from qunflow.delivery.workers import FileLocks
 from qunflow.errors import QunflowError
@@ -63,13 +66,41 @@ def ports(order: dict[str, Any], url: str, sandbox: str) -> Ports:
     )
 
 
+def fill_the_disk(size: int) -> None:
+    """From now on no file of this process may grow over this."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def hands_that_fill_the_disk(after: int, size: int) -> Any:
+    """Threads after whose calls nothing can be written down any more."""
+    made = 0
+
+    @contextmanager
+    def filling() -> Iterator[Any]:
+        with in_threads() as carry_out:
+
+            def carried(work: Any, items: Any) -> list[Any]:
+                nonlocal made
+                ended = carry_out(work, items)
+                made += len(items)
+                if made >= after:
+                    fill_the_disk(size)
+                return ended
+
+            yield carried
+
+    return filling
+
+
 def flow(order: dict[str, Any], url: str, sandbox: str) -> dict[str, Any]:
     """One process: what it sent, and the error it was told."""
-    here = ports(order, url, sandbox)
     done = {"sent": 0, "error": "", "next_step": ""}
-    if "fsize" in order:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (order["fsize"], order["fsize"]))
     try:
+        here = ports(order, url, sandbox)
+        if "full_after" in order:
+            here = replace(here, carry_out=hands_that_fill_the_disk(order["full_after"], order["fsize"]))
+        elif "fsize" in order:
+            fill_the_disk(order["fsize"])
         if "plan" in order:
             queue(here, pickle.loads(Path(order["plan"]).read_bytes()))
         for _ in range(order.get("rounds", 3)):
