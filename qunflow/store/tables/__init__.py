@@ -20,6 +20,7 @@ from qunflow.store.tables.delivery import (
     waves,
     workers,
 )
+from qunflow.store.tables.evidence import identity_reviews, person_merges, roster_looks, told_moves
 from qunflow.store.tables.groups import groups, live_codes, memberships
 from qunflow.store.tables.inbound import inbox, invitations, leads, quarantine, welcomes
 from qunflow.store.tables.manifest import history_batches, imports
@@ -61,6 +62,7 @@ __all__ = [
     "groups",
     "history_batches",
     "identities",
+    "identity_reviews",
     "imports",
     "inbox",
     "invitations",
@@ -75,13 +77,16 @@ __all__ = [
     "outside_sends",
     "person_fields",
     "person_keys",
+    "person_merges",
     "persons",
     "quarantine",
+    "roster_looks",
     "runs",
     "short_links",
     "suppressions",
     "targets",
     "todos",
+    "told_moves",
     "vault_keys",
     "waves",
     "welcomes",

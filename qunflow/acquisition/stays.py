@@ -1,0 +1,154 @@
+"""
+From what is known of one person in one group to the times that person was in: the rules, and nothing else.
+
+Rosters are the truth, callbacks are hints. A roster tells that somebody is in and since when, never when somebody
+left; a callback tells when, and may be lost, late or doubled. What comes out depends only on the set of what is known,
+never on the order in which it became known. A leave nobody told of is bounded: not before the last sighting, not
+after the first look that missed the person, or the moment they came back.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+# Two sources round the same join differently (a log to the minute, the roster to the second).
+SAME_STAY = timedelta(seconds=90)
+# A roster shows a change some seconds late, and two clocks differ; inside this a look decides nothing.
+LAG = timedelta(seconds=10)
+BY_CALLBACK = "callback"
+BY_ROSTER = "roster"
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """
+    A stay that rosters showed, from ``joined_at`` and at least until ``last_seen_at``.
+
+    ``ended_at`` and ``ended_by`` are set for a stay that another source, an import, tells in full.
+    """
+
+    joined_at: datetime
+    last_seen_at: datetime
+    ended_at: datetime | None = None
+    ended_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything known of one person in one group; the sequences are sets, in any order."""
+
+    seen: Collection[Seen] = ()
+    told_joins: Collection[datetime] = ()
+    told_leaves: Collection[datetime] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """
+    One interval; open while ``left_at`` is ``None``.
+
+    Args:
+        left_at: when a callback says so, else the latest the leave can have been.
+        left_known_by: callback, roster (then only bounded) or the source that told it in full.
+        last_seen_at: the last instant at which the person was certainly in; the other bound of the leave.
+        is_seen: whether a roster ever showed it; a visit between two looks is only told of.
+    """
+
+    joined_at: datetime
+    left_at: datetime | None
+    left_known_by: str | None
+    last_seen_at: datetime
+    is_seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where a stay begins: shown at ``at``, told of at ``told_at``, or both."""
+
+    at: datetime
+    told_at: datetime | None
+    seen: Seen | None
+
+    @property
+    def first(self) -> datetime:
+        return self.at if self.told_at is None else min(self.at, self.told_at)
+
+
+def stays_of(evidence: Evidence, looks: Sequence[datetime]) -> tuple[Stay, ...]:
+    """
+    The stays of one person in one group, oldest first, none overlapping another.
+
+    Args:
+        looks: every instant at which the group's roster was read, ascending, UTC.
+    """
+    starts = _starts(evidence)
+    leaves = sorted(set(evidence.told_leaves))
+    following = [*(start.at for start in starts[1:]), None]
+    return tuple(_stay(start, until, leaves, looks) for start, until in zip(starts, following, strict=True))
+
+
+def _starts(evidence: Evidence) -> list[_Start]:
+    """Sightings and told joins, those of one join paired: the nearest first, each with one at most."""
+    leaves = sorted(set(evidence.told_leaves))
+    seen = {one.joined_at: one for one in sorted(evidence.seen, key=lambda one: (one.joined_at, one.last_seen_at))}
+    told = sorted(set(evidence.told_joins))
+    near = [(abs(at - join), join, at) for join in told for at in _within(sorted(seen), join)]
+    paired: dict[datetime, datetime] = {}
+    used: set[datetime] = set()
+    for _, join, at in sorted(near):
+        if at not in paired and join not in used and not _left_between(leaves, join, at):
+            paired[at] = join
+            used.add(join)
+    shown = [_Start(at, paired.get(at), one) for at, one in seen.items()]
+    only_told = [_Start(join, join, None) for join in told if join not in used and join not in seen]
+    return sorted([*shown, *only_told], key=lambda start: start.at)
+
+
+def _within(instants: Sequence[datetime], join: datetime) -> Sequence[datetime]:
+    return instants[bisect_left(instants, join - SAME_STAY) : bisect_right(instants, join + SAME_STAY)]
+
+
+def _left_between(leaves: Sequence[datetime], one: datetime, other: datetime) -> bool:
+    low, high = min(one, other), max(one, other)
+    return bisect_right(leaves, high) > bisect_right(leaves, low)
+
+
+def _stay(start: _Start, following: datetime | None, leaves: Sequence[datetime], looks: Sequence[datetime]) -> Stay:
+    seen = start.seen
+    last_seen = max(start.at, seen.last_seen_at - LAG) if seen else start.at
+    if seen is not None and seen.ended_at is not None:
+        return Stay(start.at, seen.ended_at, seen.ended_by, last_seen, True)
+    # Whoever is back left before coming back: that instant itself belongs to the next stay.
+    back = following - _TICK if following else None
+    missed = _missed(start, looks)
+    earliest = start.first if seen is None else max(start.first, last_seen)
+    told = _told(leaves, earliest, following, missed)
+    if told is not None:
+        left_at = max(start.at, min(told, back or told))
+        return Stay(start.at, left_at, BY_CALLBACK, min(last_seen, left_at), seen is not None)
+    bounds = [one for one in (back, missed) if one is not None]
+    if not bounds:
+        return Stay(start.at, None, None, seen.last_seen_at if seen else start.at, seen is not None)
+    left_at = max(start.at, min(bounds))
+    return Stay(start.at, left_at, BY_ROSTER, min(last_seen, left_at), seen is not None)
+
+
+def _missed(start: _Start, looks: Sequence[datetime]) -> datetime | None:
+    """The first look that would have shown the stay had it gone on."""
+    place = bisect_right(looks, start.seen.last_seen_at) if start.seen else bisect_left(looks, start.at + LAG)
+    return looks[place] if place < len(looks) else None
+
+
+def _told(
+    leaves: Sequence[datetime], earliest: datetime, following: datetime | None, missed: datetime | None
+) -> datetime | None:
+    """The first told leave that can have ended the stay."""
+    place = bisect_left(leaves, earliest)
+    if place == len(leaves):
+        return None
+    limits = [one for one in (following, missed + LAG if missed else None) if one is not None]
+    return leaves[place] if all(leaves[place] <= limit for limit in limits) else None
