@@ -25,7 +25,7 @@ COMMANDS = {
     "schema": "qunflow.cli.workspace:schema",
     "doctor": "qunflow.cli.workspace:doctor",
     "import": "qunflow.cli.importing:app",
-    "retention": "qunflow.cli.retention:retention",
+    "retention": "qunflow.cli.retention:app",
     "deliver": "qunflow.cli.delivery:deliver",
     "outbox": "qunflow.cli.delivery:app",
     "plan": "qunflow.cli.plan:plan",

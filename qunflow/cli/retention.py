@@ -1,112 +1,195 @@
 """
-``qunflow retention``: the activity matrix of a log, straight from a file and without a workspace.
+``qunflow retention``: retention of a log, straight from a file and without a workspace.
 
-Shares reading and rules with the import and the retention flow, and writes nothing.
+Reads the command line and the files; what is measured is said in ``qunflow.retention``, how it looks in
+``retention_output``. Nothing is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from qunflow.errors import BadInput
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
+    from qunflow.retention.query import Query
+    from qunflow.retention.result import Measured
 
-Matrix = Mapping[str, Mapping[int, int]]
+app = App(name="retention", help="直接从一份日志算留存表 (retention of a log)")
+
+EngineOption = Annotated[
+    str,
+    Parameter(env_var="QUNFLOW_ENGINE", help="duckdb、polars、postgres、clickhouse 或 spark (what computes it)"),
+]
+EngineUrlOption = Annotated[
+    str, Parameter(env_var="QUNFLOW_ENGINE_URL", help="postgres 的地址 (address of the server)")
+]
 
 
+@app.default
 def retention(
     *,
     events: Annotated[Path, Parameter(help="日志文件:Parquet、CSV、Excel 或 JSONL")],
-    columns: Annotated[str, Parameter(name="--map", help="列对应:actor=…,event=…,at=…")],
-    period: Annotated[Literal["day", "week", "month"], Parameter(help="按天、周(周一起)或月")] = "week",
-    kinds: Annotated[str, Parameter(help="哪些事件算活跃,用逗号分开;留空表示全部")] = "",
-    zone: Annotated[str, Parameter(help="按哪个时区分天,没写时区的时间也按它")] = "UTC",
-    format: Annotated[Literal["table", "csv", "json"], Parameter(help="输出格式")] = "table",  # noqa: A002
+    columns: Annotated[
+        str, Parameter(name="--map", help="列对应:actor=…,event=…,at=…[,group=…,props=…];默认列名就叫这些")
+    ] = "",
+    query: Annotated[Path | None, Parameter(help="查询(JSON);留空则按首次事件分批")] = None,
+    aliases: Annotated[Path | None, Parameter(help="同一个人的别名:JSON {别名: 本名} 或两列 CSV")] = None,
+    period: Annotated[Literal["hour", "day", "week", "month"], Parameter(help="没有查询时:按什么分批")] = "week",
+    kinds: Annotated[str, Parameter(help="没有查询时:哪些事件算,用逗号分开;留空表示全部")] = "",
+    zone: Annotated[
+        str, Parameter(help="没写时区的时间按哪个时区;没有查询时也按它分天,有查询时按查询里的 timezone")
+    ] = "UTC",
+    drop_duplicates: Annotated[bool, Parameter(negative="", help="完全相同的行只算一次")] = False,
+    format: Annotated[Literal["table", "csv", "json", "html"], Parameter(help="输出格式")] = "table",  # noqa: A002
+    engine: EngineOption = "duckdb",
+    engine_url: EngineUrlOption = "",
 ) -> int:
     """
-    Print the activity matrix of a log: cohorts by the period of the first event, cells by periods later.
+    Print retention by cohorts: by a query, or by the period of the first event.
 
-    Events keep the names they have in the file. Cell 0 is the size of the cohort; a cell without people is 0.
+    Cell 0 is the size of the cohort. A cell that has not come due is blank, 0 is a 0.
     """
-    found = measured(events, columns, period, tuple(filter(None, kinds.split(","))), ZoneInfo(zone))
-    if not found:
-        raise BadInput(f"{events.name} has no event of these kinds", "check --kinds against the names in the file")
-    {"json": _print_json, "csv": _print_csv, "table": _print_table}[format](found)
+    from qunflow.cli import retention_output
+
+    asked = _query(query) if query else _by_first_event(period, kinds, zone)
+    if drop_duplicates:
+        asked = replace(asked, drop_duplicates=True)
+    found = measured(events, columns, asked, _aliases(aliases), zone, engine, engine_url)
+    if query is None:
+        found = replace(found, rows=tuple(row for row in found.rows if row.counts[0]))
+        if not found.rows:
+            raise BadInput(f"{events.name} has no event of these kinds", "check --kinds against the names in the file")
+    print(retention_output.FORMATS[format](found), end="")
     return 0
 
 
+@app.command
+def check(
+    cases: Path,
+    *,
+    format: Annotated[Literal["table", "json"], Parameter(help="输出格式")] = "table",  # noqa: A002
+    engine: EngineOption = "duckdb",
+    engine_url: EngineUrlOption = "",
+) -> int:
+    """
+    Hold our definitions against a file of cases: equal, or the first difference. Exit code 1 if any differs.
+
+    A case has events, a query, identity_aliases and expected_counts; blank cells at the end of a row are ignored.
+    """
+    from qunflow.cli import retention_output
+
+    verdicts = [_verdict(case, engine, engine_url) for case in _cases(cases)]
+    if format == "json":
+        print(json.dumps([verdict.as_json() for verdict in verdicts], ensure_ascii=False))
+    else:
+        print("\n".join(retention_output.verdict_line(verdict) for verdict in verdicts))
+    return int(not all(verdict.equal for verdict in verdicts))
+
+
 def measured(
-    path: Path, columns: str, period: Literal["day", "week", "month"], kinds: tuple[str, ...], zone: ZoneInfo
-) -> Matrix:
-    """The matrix of a file: cohort label → distance → people. Raises: BadInput."""
-    from qunflow.retention.cohorts import activity_matrix
-    from qunflow.retention.periods import label_of
+    path: Path,
+    columns: str,
+    query: Query,
+    aliases: Mapping[str, str],
+    zone: str,
+    engine: str,
+    engine_url: str,
+) -> Measured:
+    """The table of a file. Raises: BadInput, ConfigurationError."""
+    from qunflow.retention import measure
+    from qunflow.retention.query import zone_named
+    from qunflow.store.event_logs import open_log, parse_columns
+    from qunflow.store.query_engines import placed
 
-    events = _events(path, columns, zone)
-    chosen = kinds or tuple(events.kind.topk(10_000).to_pandas()["kind"])
-    matrix: dict[str, dict[int, int]] = {}
-    for row in activity_matrix(events, chosen, period).to_pandas().itertuples():
-        matrix.setdefault(label_of(row.cohort.date(), period), {})[int(row.distance)] = int(row.people)
-    return matrix
-
-
-def _events(path: Path, columns: str, zone: ZoneInfo) -> ir.Table:
-    import duckdb
-    import ibis
-    import pyarrow as pa
-
-    from qunflow.store.importing.files import read_table
-    from qunflow.store.importing.mapping import parse_map, require_columns
-    from qunflow.store.importing.rows import judge
-
-    mapping, table = parse_map(columns), read_table(path)
-    require_columns(mapping, table.columns, path.name)
-    good = judge(table.frame, mapping, {}, zone, datetime.max.replace(tzinfo=UTC)).good
-    frame = good.assign(
-        kind=good["event"],
-        person_id=good["actor"].factorize()[0],
-        local_day=good["happened_at"].dt.tz_convert(zone).dt.date,
-    )
-    shown = pa.Table.from_pandas(frame[["kind", "person_id", "local_day"]], preserve_index=False)
-    connection = duckdb.connect()
-    connection.register("events", shown)
-    return ibis.duckdb.from_connection(connection).table("events")
+    meanings = parse_columns(columns) if columns else None
+    log = open_log(path, meanings, zone_named(zone), query.properties)
+    with placed(log, engine, engine_url) as (table, runs_on):
+        found = measure(table, query, columns=log.columns, aliases=aliases, engine=runs_on)
+    return replace(found, notes=log.notes + found.notes)
 
 
-def _print_json(matrix: Matrix) -> None:
-    import json
+def _by_first_event(period: Literal["hour", "day", "week", "month"], kinds: str, zone: str) -> Query:
+    from qunflow.retention.query import Query
 
-    print(json.dumps({"labels": list(matrix), "counts": _square(matrix)}, indent=None))
-
-
-def _print_csv(matrix: Matrix) -> None:
-    print(",".join(["cohort", *map(str, range(_width(matrix)))]))
-    for label, cells in zip(matrix, _square(matrix), strict=True):
-        print(",".join([label, *map(str, cells)]))
+    chosen = tuple(kind.strip() for kind in kinds.split(",") if kind.strip()) or None
+    return Query(period=period, timezone=zone, target_event=chosen, returning_event=chosen, cohort_rule="first_time")
 
 
-def _print_table(matrix: Matrix) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _query(path: Path) -> Query:
+    from qunflow.retention.query import read_query
 
-    table = Table("cohort", *map(str, range(_width(matrix))))
-    for label, cells in zip(matrix, _square(matrix), strict=True):
-        table.add_row(label, *(str(cell) if cell else "" for cell in cells))
-    Console(soft_wrap=True).print(table)
-
-
-def _width(matrix: Matrix) -> int:
-    return 1 + max(distance for cells in matrix.values() for distance in cells)
+    given = _json(path)
+    if not isinstance(given, dict):
+        raise BadInput(f"{path.name} holds no query", 'write one JSON object, such as {"period": "week"}')
+    return read_query(given)
 
 
-def _square(matrix: Mapping[str, Any]) -> list[list[int]]:
-    width = _width(matrix)
-    return [[cells.get(distance, 0) for distance in range(width)] for cells in matrix.values()]
+def _aliases(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    if path.suffix.lower() == ".json":
+        given = _json(path)
+        if not isinstance(given, dict):
+            raise BadInput(f"{path.name} holds no aliases", 'write {"alias": "actor"}')
+        return {str(alias): str(actor) for alias, actor in given.items()}
+    return dict(_pairs(path))
+
+
+def _pairs(path: Path) -> Iterator[tuple[str, str]]:
+    rows = [row for row in csv.reader(_text(path).splitlines()) if row]
+    for number, row in enumerate(rows):
+        if len(row) != 2:
+            raise BadInput(f"{path.name}, row {number + 1}: {len(row)} columns", "give two: alias,actor")
+        if number or [cell.strip().lower() for cell in row] != ["alias", "actor"]:
+            yield row[0], row[1]
+
+
+def _cases(path: Path) -> list[Mapping[str, Any]]:
+    given = _json(path)
+    cases = given.get("cases") if isinstance(given, dict) else given
+    if not isinstance(cases, list) or not all(isinstance(case, dict) and "query" in case for case in cases):
+        raise BadInput(
+            f"{path.name} holds no cases", 'write {"cases": [{"name", "query", "events", "expected_counts"}]}'
+        )
+    return cases
+
+
+def _verdict(case: Mapping[str, Any], engine: str, engine_url: str) -> Any:
+    from qunflow.cli.retention_output import Verdict
+    from qunflow.retention import measure
+    from qunflow.retention.query import read_query, zone_named
+    from qunflow.store.event_logs import table_of
+    from qunflow.store.query_engines import placed
+
+    name = str(case.get("name", ""))
+    try:
+        query = read_query(case["query"])
+        log = table_of(case.get("events", ()), zone_named("UTC"), query.properties)
+        aliases = {str(k): str(v) for k, v in (case.get("identity_aliases") or {}).items()}
+        with placed(log, engine, engine_url) as (table, runs_on):
+            found = measure(table, query, columns=log.columns, aliases=aliases, engine=runs_on, notes=False)
+    except BadInput as error:
+        return Verdict(name, str(error), None, ())
+    return Verdict.of(name, found, case.get("expected_first_interval_start"), case.get("expected_counts") or [])
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(_text(path))
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path.name}:{error.lineno}:{error.colno} is no JSON: {error.msg}", "mend the file") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read as UTF-8 text", "check the path and the file") from error

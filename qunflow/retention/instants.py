@@ -1,0 +1,120 @@
+"""
+Time and properties as columns: the few places where engines write the same thing differently.
+
+Everything after this is arithmetic on integers, which is why every engine gives the same answer, and no engine's own
+zone rules are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from qunflow.errors import BadInput
+from qunflow.retention.grid import DAY_US, HOUR_US, SECOND_US, WEEK_SHIFT_DAYS, Calendar, Offset
+
+
+def _function(name: str, places: Callable[..., None], takes: tuple[object, ...], gives: object) -> Callable[..., Any]:
+    """A function an engine has and Ibis does not know."""
+    found: Callable[..., Any] = ibis.udf.scalar.builtin(places, name=name, signature=(takes, gives))
+    return found
+
+
+_text, _whole, _true, _instant, _json = dt.string, dt.int64, dt.boolean, dt.timestamp, dt.json
+# DuckDB
+epoch_us = _function("epoch_us", lambda at: None, (_instant,), _whole)
+json_valid = _function("json_valid", lambda props: None, (_text,), _true)
+json_extract_string = _function("json_extract_string", lambda props, path: None, (_text, _text), _text)
+# Spark
+unix_micros = _function("unix_micros", lambda at: None, (_instant,), _whole)
+get_json_object = _function("get_json_object", lambda props, path: None, (_text, _text), _text)
+# PostgreSQL, ClickHouse
+json_extract_path_text = _function("json_extract_path_text", lambda props, key: None, (_json, _text), _text)
+clickhouse_text = _function("JSONExtractString", lambda props, key: None, (_text, _text), _text)
+
+
+def microseconds(at: ir.Column, dialect: str) -> ir.IntegerColumn:
+    """An instant as microseconds since 1970 UTC; whole numbers are taken for that already, no zone means UTC."""
+    if at.type().is_integer():
+        return at.cast("int64")
+    if not at.type().is_timestamp():
+        raise BadInput(f"the times are {at.type()}, not instants", "read them as timestamps first")
+    if dialect == "duckdb":
+        return epoch_us(at)
+    if dialect == "pyspark":
+        return unix_micros(at.cast(dt.Timestamp("UTC")))
+    seconds = at.truncate("s").epoch_seconds().cast("int64")
+    return seconds * SECOND_US + at.microsecond().cast("int64")
+
+
+def property_text(events: ir.Table, name: str, dialect: str) -> ir.StringValue:
+    """A property as text: a column of that name, or a key of the JSON text in the column ``props``."""
+    if name in events.columns:
+        column = events[name]
+        return column.cast("int8").cases((1, "true"), (0, "false")) if column.type().is_boolean() else column.cast(str)
+    if "props" not in events.columns:
+        raise BadInput(f"there is no column {name!r} and no column props", "name a column, or map one to props")
+    if dialect not in _JSON_TEXT:
+        raise BadInput(f"{dialect} cannot look into props for {name!r}", "give the property as a column of its own")
+    return _JSON_TEXT[dialect](events["props"], name)
+
+
+def local_us(at_us: ir.IntegerValue, offsets: Sequence[Offset], modulo_s: int | None = None) -> ir.IntegerValue:
+    """Microseconds of local time; with ``modulo_s`` only that part of the offset counts."""
+    shifts = [(offset.seconds % modulo_s if modulo_s else offset.seconds) * SECOND_US for offset in offsets]
+    if len(set(shifts)) == 1:
+        return at_us + shifts[0] if shifts[0] else at_us
+    until = [offset.since_us for offset in offsets[1:]]
+    branches = [(at_us < end, ibis.literal(shift, "int64")) for end, shift in zip(until, shifts, strict=False)]
+    return at_us + ibis.cases(*branches, else_=ibis.literal(shifts[-1], "int64"))
+
+
+def day_number(at_us: ir.IntegerValue, offsets: Sequence[Offset]) -> ir.IntegerValue:
+    """Local days since 1970."""
+    return (local_us(at_us, offsets) // DAY_US).cast("int64")
+
+
+def interval_number(at_us: ir.IntegerValue, calendar: Calendar, offsets: Sequence[Offset]) -> ir.IntegerValue:
+    """The number of the interval an instant lies in, as ``grid.Calendar`` counts them."""
+    if calendar.period == "hour":
+        return (local_us(at_us, offsets, modulo_s=3_600) // HOUR_US).cast("int64")
+    day = day_number(at_us, offsets)
+    if calendar.period == "week":
+        return ((day + WEEK_SHIFT_DAYS[calendar.week_start]) // 7).cast("int64")
+    return _month_number(day) if calendar.period == "month" else day
+
+
+def _month_number(day: ir.IntegerValue) -> ir.IntegerValue:
+    """
+    Months since the year 0 from days since 1970, by integers only.
+
+    Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days: years begin in March, so that
+    the day a leap year adds is the last one.
+    """
+    shifted = day + 719_468
+    era = (shifted // 146_097).cast("int64")
+    of_era = shifted - era * 146_097
+    year_of_era = (((of_era - (of_era // 1_460) + (of_era // 36_524) - (of_era // 146_096)).cast("int64")) // 365).cast(
+        "int64"
+    )
+    of_year = of_era - (year_of_era * 365 + (year_of_era // 4).cast("int64") - (year_of_era // 100).cast("int64"))
+    from_march = ((of_year * 5 + 2) // 153).cast("int64")
+    return (era * 400 + year_of_era) * 12 + from_march + 2
+
+
+def _duckdb_text(props: ir.StringColumn, name: str) -> ir.StringValue:
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    text = props.cast(str)
+    return ibis.cases((json_valid(text), json_extract_string(text, f'$."{escaped}"')))
+
+
+_JSON_TEXT: Mapping[str, Callable[[ir.StringColumn, str], ir.StringValue]] = {
+    "duckdb": _duckdb_text,
+    "postgres": lambda props, name: json_extract_path_text(props.cast("json"), name),
+    "clickhouse": clickhouse_text,
+    "pyspark": lambda props, name: get_json_object(props, f"$['{name}']"),
+}

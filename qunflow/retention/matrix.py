@@ -1,0 +1,67 @@
+"""
+The matrix of intervals: of the actors of one interval, how many came back in each later one.
+
+cell(i, 0) = actors with a target event in interval i; cell(i, j) = those of them with at least ``minimum_occurrences``
+returning events in interval i + j, or, cumulative, in i + j or any later interval of the range. With the rule
+``first_time`` an actor belongs only to the interval of the first target event ever, be it before the range.
+Source: the rules of PostHog's retention query, as its tests state them.
+"""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from qunflow.retention.query import Query
+
+
+def matrix_counts(seen: ir.Table, query: Query, first: int) -> ir.Table:
+    """
+    Columns ``cohort`` (number of the interval), ``split``, ``distance`` in intervals, ``actors``.
+
+    Args:
+        seen: facts with ``interval``; events after the range are left out already.
+        first: the number of the first interval; earlier events only tell who is not new.
+    """
+    cohorts = _cohorts(seen, query, first)
+    returns = _returns(seen, query, first)
+    pairs = cohorts.join(returns, "actor")
+    later = pairs.filter(pairs.returned > pairs.cohort)
+    distances = later.select("cohort", "split", distance=later.returned - later.cohort)
+    sizes = cohorts.select("cohort", "split", distance=ibis.literal(0, "int64"))
+    counted = ibis.union(sizes, distances)
+    return counted.group_by(["cohort", "split", "distance"]).aggregate(actors=counted.count())
+
+
+def anchors(seen: ir.Table, query: Query, first: int) -> ir.Table:
+    """One row per actor and cohort: ``actor``, ``cohort``, ``split`` and ``anchor_us``, its first target event."""
+    targets = seen.filter(seen.target)
+    by = ["actor"] if query.cohort_rule == "first_time" else ["actor", "interval"]
+    if query.split_by:
+        order = ibis.window(group_by=by, order_by=["at_us", "split"])
+        ranked = targets.mutate(rank=ibis.row_number().over(order))
+        firsts = ranked.filter(ranked["rank"] == 0)
+    else:
+        firsts = targets.group_by(by).aggregate(at_us=targets.at_us.min(), **_interval_of_first(targets, by))
+        firsts = firsts.mutate(split=ibis.literal(""))
+    rows = firsts.filter(firsts.interval >= first)
+    return rows.select("actor", "split", cohort=rows.interval, anchor_us=rows.at_us)
+
+
+def _interval_of_first(targets: ir.Table, by: list[str]) -> dict[str, ir.Value]:
+    # Later instants lie in later intervals, so the first interval is that of the first instant.
+    return {} if "interval" in by else {"interval": targets.interval.min()}
+
+
+def _cohorts(seen: ir.Table, query: Query, first: int) -> ir.Table:
+    return anchors(seen, query, first).select("actor", "cohort", "split")
+
+
+def _returns(seen: ir.Table, query: Query, first: int) -> ir.Table:
+    back = seen.filter(seen.returning & (seen.interval >= first))
+    often = back.group_by(["actor", "interval"]).aggregate(times=back.count())
+    if query.minimum_occurrences > 1:
+        often = often.filter(often.times >= query.minimum_occurrences)
+    if query.cumulative:
+        return often.group_by("actor").aggregate(returned=often.interval.max())
+    return often.select("actor", returned=often.interval)

@@ -1,0 +1,260 @@
+"""
+``measure``: a table of events and a query in, a table of retention out.
+
+Builds the expressions, hands them to the engine that holds the events, and puts the counts that come back into rows.
+Which engine that is, and how it got the events, is decided by whoever made the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Protocol
+
+import ibis
+import ibis.expr.types as ir
+
+from qunflow.retention.facts import Columns, facts, followed, usable
+from qunflow.retention.grid import Calendar, Offset, at_us, midnight, offsets, us_of
+from qunflow.retention.instants import interval_number, microseconds
+from qunflow.retention.matrix import matrix_counts
+from qunflow.retention.quality import Note, notes_of, odd_moves, raw_counts
+from qunflow.retention.query import Query, instant_of_text
+from qunflow.retention.result import Count, Measured, Row, Total
+from qunflow.retention.windows import Window, window_counts, windows_of
+
+Rows = list[dict[str, Any]]
+
+
+class Engine(Protocol):
+    """What runs an expression: its name as Ibis calls the dialect, its version, and the rows it answers."""
+
+    name: str
+    version: str
+
+    def rows(self, expression: ir.Table) -> Rows:
+        """Run an expression whose answer is small."""
+
+
+class OwnEngine:
+    """The engine a table is bound to already."""
+
+    def __init__(self, events: ir.Table) -> None:
+        backend = events.get_backend()
+        self.name, self.version = str(backend.name), str(backend.version)
+
+    def rows(self, expression: ir.Table) -> Rows:
+        """Run it where its tables live."""
+        found: Rows = expression.to_pyarrow().to_pylist()
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """
+    The intervals of a measure: ``count`` of them from number ``first``; ``as_of`` is what is known.
+
+    ``known_until`` is the earlier of ``as_of`` and, for a matrix, the end of the range: no later event is read.
+    """
+
+    calendar: Calendar
+    first: int
+    count: int
+    as_of: datetime
+
+    @property
+    def end(self) -> datetime:
+        """The instant the last interval is over."""
+        return self.calendar.start(self.first + self.count)
+
+
+class Measure:
+    """One run of a query over events; the parts are computed once, when they are asked for."""
+
+    def __init__(
+        self, events: ir.Table, query: Query, columns: Columns, aliases: Mapping[str, str], engine: Engine
+    ) -> None:
+        columns.require_in(events.columns)
+        self._events, self._query, self._columns, self._engine = events, query, columns, engine
+        self._aliases, self._circular = followed(aliases)
+        self._calendar = Calendar(query.period, query.zone, query.week_start)
+
+    def result(self, with_notes: bool, known: Iterable[Note]) -> Measured:
+        """The table, with the notes the caller ``known`` already and, if asked for, its own."""
+        query, span = self._query, self._range
+        notes = tuple(known) + (tuple(self._notes()) if with_notes else ())
+        return Measured(
+            first_interval_start=span.calendar.start(span.first).astimezone(query.zone) if span else None,
+            columns=self._names(),
+            rows=self._rows() if span else (),
+            definition={name: _plain(value) for name, value in asdict(query).items()},
+            engine={"name": self._engine.name, "version": self._engine.version},
+            as_of=span.as_of.astimezone(query.zone) if span else None,
+            notes=notes,
+            totals=self._totals() if span and query.amount else (),
+        )
+
+    @cached_property
+    def _bounds(self) -> tuple[int, int] | None:
+        """First and last instant of the events that count, in microseconds; None without any."""
+        seen = self._facts(None)
+        part = seen.filter(seen.target | seen.returning)
+        (row,) = self._engine.rows(part.aggregate(first=part.at_us.min(), last=part.at_us.max()))
+        return None if row["first"] is None else (int(row["first"]), int(row["last"]))
+
+    @cached_property
+    def _range(self) -> Range | None:
+        """The intervals asked for; what the query leaves open comes from the events."""
+        query, calendar = self._query, self._calendar
+        if query.date_to is not None:
+            last = calendar.number_of(instant_of_text(query.date_to, query.zone))
+        elif self._bounds:
+            last = calendar.number_of(at_us(self._bounds[1]))
+        else:
+            return None
+        if query.total_intervals is not None:
+            first = last - query.total_intervals + 1
+        elif self._bounds:
+            first = min(last, calendar.number_of(at_us(self._bounds[0])))
+        else:
+            first = last
+        as_of = instant_of_text(query.as_of, query.zone) if query.as_of else calendar.start(last + 1)
+        return Range(calendar, first, last - first + 1, as_of)
+
+    @cached_property
+    def _offsets(self) -> Sequence[Offset]:
+        """Of the zone, over the range; for days after a start as far as something can be known."""
+        span = self._known
+        since = span.calendar.start(span.first) - timedelta(days=1)
+        return offsets(self._query.zone, since, max(span.as_of, span.end) + timedelta(days=1))
+
+    @property
+    def _known(self) -> Range:
+        assert self._range is not None, "asked only when there is a range"
+        return self._range
+
+    def _facts(self, until_us: int | None) -> ir.Table:
+        return facts(self._events, self._columns, self._query, self._engine.name, self._aliases, until_us)
+
+    @cached_property
+    def _seen(self) -> ir.Table:
+        span, query = self._known, self._query
+        until = min(span.as_of, span.end) if query.definitions == ("matrix",) else span.as_of
+        seen = self._facts(us_of(until))
+        return seen.mutate(interval=interval_number(seen.at_us, span.calendar, self._offsets))
+
+    def _names(self) -> tuple[str, ...]:
+        if self._query.definitions == ("matrix",):
+            count = self._range.count if self._range else 1
+            return ("size", *map(str, range(1, count)))
+        return ("size", *(window.name for window in windows_of(self._query)))
+
+    def _rows(self) -> tuple[Row, ...]:
+        if self._query.definitions == ("matrix",):
+            return self._matrix_rows()
+        return self._window_rows()
+
+    def _matrix_rows(self) -> tuple[Row, ...]:
+        span, query = self._known, self._query
+        found: dict[tuple[int, str], dict[int, int]] = {}
+        for row in self._engine.rows(matrix_counts(self._seen, query, span.first)):
+            cells = found.setdefault((int(row["cohort"]), str(row["split"] or "")), {})
+            cells[int(row["distance"])] = int(row["actors"])
+        due = [span.calendar.start(span.first + place + 1) <= span.as_of for place in range(span.count)]
+        rows = []
+        for place, split in _places(found, span):
+            cells = found.get((span.first + place, split), {})
+            counts = [cells.get(j, 0) for j in range(span.count - place)]
+            counts = _cumulated(counts) if query.cumulative else counts
+            cut = tuple(count if due[place + j] else None for j, count in enumerate(counts))
+            rows.append(Row(span.calendar.label(span.first + place), split, cut))
+        return tuple(rows)
+
+    def _window_rows(self) -> tuple[Row, ...]:
+        span, columns = self._known, windows_of(self._query)
+        counted = window_counts(self._seen, self._query, span.first, self._offsets)
+        found = {(int(row["cohort"]), str(row["split"] or "")): row for row in self._engine.rows(counted)}
+        rows = []
+        for place, split in _places(found, span):
+            number = span.first + place
+            row = found.get((number, split), {})
+            size: Count = int(row.get("size") or 0) if span.calendar.start(number + 1) <= span.as_of else None
+            cells = [int(row.get(w.name) or 0) if self._is_due(number, w) else None for w in columns]
+            rows.append(Row(span.calendar.label(number), split, (size, *cells)))
+        return tuple(rows)
+
+    def _is_due(self, number: int, window: Window) -> bool:
+        """Whether the window of the cohort's last possible member has passed."""
+        span = self._known
+        if self._query.windows == "calendar":
+            over = span.calendar.last_day(number) + timedelta(days=window.due_after + 1)
+            return midnight(over, self._query.zone) <= span.as_of
+        days = window.due_after + (window.definition != "stay")
+        return span.calendar.start(number + 1) + timedelta(days=days) <= span.as_of
+
+    def _totals(self) -> tuple[Total, ...]:
+        span, seen = self._known, self._seen
+        back = seen.filter(seen.returning & (seen.interval >= span.first))
+        sums = back.group_by("interval").aggregate(
+            actors=back.actor.nunique(), events=back.count(), amount=back.amount.sum()
+        )
+        found = {int(row["interval"]): row for row in self._engine.rows(sums)}
+        return tuple(
+            Total(span.calendar.label(number), int(row["actors"]), int(row["events"]), float(row["amount"]) / 10_000)
+            for number in range(span.first, span.first + span.count)
+            for row in [found.get(number, {"actors": 0, "events": 0, "amount": 0})]
+        )
+
+    def _notes(self) -> Iterable[Note]:
+        (raw,) = self._engine.rows(raw_counts(self._events, self._columns))
+        yield from notes_of(raw, self._query.drop_duplicates)
+        yield from notes_of({"circular_aliases": self._circular}, False)
+        if self._range is None:
+            return
+        if self._query.as_of:
+            at = microseconds(self._events[self._columns.at], self._engine.name)
+            later = self._events.filter(usable(self._events, self._columns) & (at >= us_of(self._range.as_of)))
+            (row,) = self._engine.rows(later.aggregate(after_as_of=later.count()))
+            yield from notes_of(row, False)
+        if "stay" in self._query.definitions:
+            (row,) = self._engine.rows(odd_moves(self._seen))
+            yield from notes_of(row, False)
+
+
+def measured(
+    events: Any,
+    query: Query,
+    *,
+    columns: Columns,
+    aliases: Mapping[str, str],
+    engine: Engine | None,
+    with_notes: bool,
+    known: Iterable[Note] = (),
+) -> Measured:
+    """See ``qunflow.retention.measure``."""
+    table = events if isinstance(events, ir.Table) else ibis.memtable(events)
+    if "stay" in query.definitions and query.target_event is None:
+        query = replace(query, target_event=("join",))
+    run = Measure(table, query, columns, aliases, engine or OwnEngine(table))
+    return run.result(with_notes, known)
+
+
+def _places(found: Iterable[tuple[int, str]], span: Range) -> list[tuple[int, str]]:
+    """Every interval of the range, and in it every split there is; without splits all intervals have a row."""
+    splits = sorted({split for number, split in found if span.first <= number < span.first + span.count}) or [""]
+    return [(place, split) for place in range(span.count) for split in splits]
+
+
+def _cumulated(counts: Sequence[int]) -> list[int]:
+    """From "last seen j intervals later" to "seen j intervals later or after that"; cell 0 stays the size."""
+    sums, total = [], 0
+    for count in reversed(counts[1:]):
+        total += count
+        sums.append(total)
+    return [counts[0], *reversed(sums)]
+
+
+def _plain(value: Any) -> Any:
+    return list(map(_plain, value)) if isinstance(value, tuple) else value
