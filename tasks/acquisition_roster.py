@@ -43,7 +43,8 @@ def read_groups(community: Community, group_keys: Sequence[str], now: datetime) 
     here = current()
     with here.store.reading() as conn:
         known = {group.group_key: group for group in members.groups_of(conn, community.key)}
-    groups = [known[key] for key in group_keys if key in known]
+    # Groups of other platforms have no roster to read.
+    groups = [known[key] for key in group_keys if key in known and known[key].chat_id]
     details = {group.group_id: _detail(here, group) for group in groups}
     told = callbacks_waiting(here)[0]
     return here.store.write(lambda conn: _keep(conn, here, community, groups, details, told, now))

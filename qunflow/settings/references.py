@@ -43,7 +43,13 @@ def _in_workspace(workspace: Workspace, document: Document) -> Iterator[Mistake]
     for number, community in enumerate(workspace.communities):
         for position, group in enumerate(community.groups):
             keys: Keys = ("communities", number, "groups", position, "chat_id")
-            if group.chat_id in chats:
+            if not group.chat_id and group.platform == "wecom":
+                problem = f"group {group.key!r} has no chat_id"
+                yield Mistake(document.place_of(keys), problem, "copy its chat_id, or name its platform (qq, wechat, …)")
+            if group.robot:
+                robots = [one.key for one in workspace.channels.robots]
+                yield from _unknown(document, (*keys[:-1], "robot"), group.robot, robots, "robot")
+            if group.chat_id and group.chat_id in chats:
                 problem = f"the chat_id of group {group.key!r} is already that of group {chats[group.chat_id]!r}"
                 yield Mistake(document.place_of(keys), problem, "give each group its own chat_id")
             chats.setdefault(group.chat_id, group.key)

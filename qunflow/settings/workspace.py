@@ -27,6 +27,7 @@ FILE_NAME = "qunflow.yaml"
 
 CommunityType = Literal["购物", "资源", "成长"]
 GroupKind = Literal["benefit_group", "member_group", "circulation_group", "camp_group"]
+Platform = Literal["wecom", "wechat", "qq", "dingtalk", "feishu", "other"]
 ActiveKind = Literal["message", "action", "checkin", "click", "order", "reply"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 QuotaMode = Literal["month_days", "week_7", "day_1", "month_4"]
@@ -176,12 +177,14 @@ class Campaign(Part):
 
 
 class Group(Part):
-    """One customer group of WeCom."""
+    """One group: a customer group of WeCom, or one of another platform, which is reached by hand or by its robot."""
 
     key: Slug = Field(title="群 key")
     name: Text = Field(title="群名称", description="报表里显示的真实群名")
     kind: GroupKind = Field(title="群类型", description="福利群、会员群、流通群、训练营群")
-    chat_id: Text = Field(title="客户群 ID", description="企业微信的 chat_id,wr 开头")
+    platform: Platform = Field("wecom", title="平台", description="企业微信以外的群，由管理员手动发或用群机器人发")
+    chat_id: str = Field("", max_length=64, title="客户群 ID", description="企业微信的 chat_id，wr 开头；别的平台留空")
+    robot: str = Field("", title="群机器人", description="channels.robots 里某个机器人的 key；可留空")
     owner: UserId = Field(title="群主", description="群主的 userid，群发任务由他确认")
     admin: UserId = Field(title="管理员", description="手动发的内容由他发")
     sop: str = Field("", title="SOP", description="templates/playbooks/ 里的文件名，不带 .yaml")

@@ -94,7 +94,9 @@ def sync_groups(conn: Connection, workspace: Workspace) -> dict[tuple[str, str],
         {
             "community": community.key,
             "group_key": group.key,
-            "chat_id": group.chat_id,
+            # Empty is none: several groups of other platforms have no chat id.
+            "chat_id": group.chat_id or None,
+            "platform": group.platform,
             "name": group.name,
             "kind": group.kind,
             "owner_userid": group.owner,

@@ -124,6 +124,7 @@ class _Group:
     name: str
     kind: str = "benefit_group"
     chat_id: str = "wr1"
+    platform: str = "wecom"
     owner: str = "owner_zhou"
     opened_on: date = date(2026, 1, 1)
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from qunflow.connectors.channel import DECLARATIONS, WECOM_ROBOT, Accepted, Declaration, Held, Outgoing, Sent, Unknown
 from qunflow.delivery.channels import BLIND_WAYS, KEYED_WAYS, WAYS
@@ -16,6 +17,7 @@ from qunflow.delivery.model import Content
 from qunflow.delivery.outbox import plan
 from qunflow.delivery.ports import Ports
 from qunflow.delivery.sender import drain
+from qunflow.store.tables import groups
 from tests.unit.delivery.platform_fake import NOON, FakePlatform, a_plan, a_workspace, add_groups, put, states
 
 
@@ -92,6 +94,19 @@ def test_a_robot_that_has_to_wait_keeps_nobody_else_from_going_out(ports: Ports,
     report = drain(replace(ports, outside={"robot:ops": FakeRobot(Held(30.0, "too often"))}), now=NOON)
     assert (report.sent, report.waiting) == (1, 1)
     assert len(platform.tasks) == 1
+
+
+def test_a_group_of_another_platform_is_reached_by_hand_and_by_robot(ports: Ports, platform: FakePlatform) -> None:
+    """Without a chat id there is no mass task, but a card for the person who posts, and the group's robot."""
+    [group] = add_groups(ports.store, 1)
+    with ports.store.writing() as conn:
+        conn.execute(update(groups).values(chat_id=None, platform="qq"))
+    card = a_plan(group, "by hand", way="hand_send", sender_userid="admin_lin", slot_key="hand")
+    put(ports.store, a_plan(group, "task"), card, robot_plan(group))
+    report = drain(replace(ports, outside={"robot:ops": FakeRobot()}), now=NOON)
+    assert (report.sent, report.skipped) == (2, 1)
+    assert states(ports.store) == ["skipped", "sent", "sent"]
+    assert len(platform.sent("message/send")) == 1
 
 
 def test_a_robot_nobody_has_set_up_is_waited_for(ports: Ports) -> None:
