@@ -1,8 +1,8 @@
 """
 What came in from outside, raw and sealed, before anything is made of it.
 
-A webhook is answered only after its row is committed here. The same key twice is one row, so a platform may repeat
-itself; rows become state and history later and can be read again.
+A webhook is answered only after its row is committed here; how many share one commit is for the web to say. The same
+key twice is one row, so a platform may repeat itself; rows become state and history later and can be read again.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
-from qunflow.store.rows import chunks, insert_ignore
+from qunflow.store.rows import chunks, insert_new
 from qunflow.store.tables import inbox
 from qunflow.store.vault import Vault
 
@@ -34,32 +34,60 @@ class InboxRow:
     body: Body
 
 
-def receive(conn: Connection, vault: Vault, source: str, key: str, body: Body, at: datetime) -> bool:
+@dataclass(frozen=True, slots=True)
+class SealedRow:
+    """What came in, ready to be kept: nothing in it can be read without the workspace's key."""
+
+    source: str
+    key_digest: str
+    sealed_body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Rows of one source that nothing was made of yet, and since when the oldest has waited."""
+
+    source: str
+    rows: int
+    since: datetime
+
+
+def sealed(vault: Vault, source: str, key: str, body: Body) -> SealedRow:
     """
-    Keep what came in.
+    Seal what came in; needs no database.
 
     Args:
-        source: form, wecom, click, checkin, order or reply.
+        source: form, wecom, click, scan_page, checkin, order or reply.
         key: the same for a repetition of the same thing.
-
-    Returns:
-        Whether it is new.
     """
-    return receive_many(conn, vault, source, [(key, body)], at) == 1
+    digest = vault.digest(f"inbox:{source}", key)
+    return SealedRow(source, digest, vault.seal_bytes(_pack(key, body), f"inbox:{source}"))
 
 
-def receive_many(conn: Connection, vault: Vault, source: str, items: Sequence[tuple[str, Body]], at: datetime) -> int:
-    """Keep several things of one source; returns how many are new."""
-    rows = [
-        {
-            "source": source,
-            "key_digest": vault.digest(f"inbox:{source}", key),
-            "received_at": at,
-            "sealed_body": vault.seal_bytes(_pack(key, body), f"inbox:{source}"),
-        }
-        for key, body in items
+def keep(conn: Connection, rows: Sequence[SealedRow], at: datetime) -> list[bool]:
+    """Keep sealed rows; tells of each whether it is new. Of two with one key the first is."""
+    values = [
+        {"source": one.source, "key_digest": one.key_digest, "received_at": at, "sealed_body": one.sealed_body}
+        for one in {(one.source, one.key_digest): one for one in reversed(rows)}.values()
     ]
-    return insert_ignore(conn, inbox, rows)
+    fresh = set(insert_new(conn, inbox, values, ["source", "key_digest"]))
+    return [_taken(fresh, (one.source, one.key_digest)) for one in rows]
+
+
+def receive(conn: Connection, vault: Vault, source: str, key: str, body: Body, at: datetime) -> bool:
+    """Seal and keep one thing that came in; returns whether it is new."""
+    return keep(conn, [sealed(vault, source, key, body)], at)[0]
+
+
+def backlogs(conn: Connection) -> list[Backlog]:
+    """What waits to be applied, by source; rows of erased persons do not wait."""
+    query = (
+        select(inbox.c.source, func.count().label("rows"), func.min(inbox.c.received_at).label("since"))
+        .where(inbox.c.state == "new", inbox.c.sealed_body != b"")
+        .group_by(inbox.c.source)
+        .order_by(inbox.c.source)
+    )
+    return [Backlog(row.source, row.rows, row.since) for row in conn.execute(query)]
 
 
 def unapplied(conn: Connection, vault: Vault, source: str, limit: int) -> list[InboxRow]:
@@ -111,6 +139,12 @@ def mark(
         belongs = update(inbox).where(inbox.c.inbox_id == bindparam("row")).values(person_id=bindparam("person"))
         conn.execute(belongs, [{"row": row, "person": person} for row, person in persons.items()])
     return changed
+
+
+def _taken(fresh: set[tuple[str, str]], key: tuple[str, str]) -> bool:
+    new = key in fresh
+    fresh.discard(key)
+    return new
 
 
 def _pack(key: str, body: Body) -> bytes:

@@ -13,7 +13,6 @@ import hashlib
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
-from starlette.concurrency import run_in_threadpool
 
 from qunflow.connectors.wecom.crypto import CallbackCrypto
 from qunflow.errors import BadInput
@@ -39,7 +38,7 @@ async def receive_event(request: Request) -> Response:
     message = _opened(request, _encrypted(await read_body(request)))
     _fields(message)
     key = hashlib.sha256(message).hexdigest()
-    await run_in_threadpool(keep, ports_of(request), "wecom", key, message)
+    await keep(request, "wecom", key, message)
     return PlainTextResponse("")
 
 

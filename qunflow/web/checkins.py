@@ -17,7 +17,7 @@ from qunflow.clock import local_day
 from qunflow.store.activities import Activity, by_code
 from qunflow.web.actors import actor_of
 from qunflow.web.guessing import may_ask, unknown_code
-from qunflow.web.keeping import keep
+from qunflow.web.keeping import keep_waiting
 from qunflow.web.pages import page, wants_json
 from qunflow.web.ports import ports_of
 from qunflow.web.refusals import Refusal
@@ -53,7 +53,7 @@ def check_in(request: Request, code: str) -> Response:
     if not visit.actor:
         raise Refusal(403, "stranger")
     body = {"code": code, "actor": visit.actor, "at": visit.at.isoformat()}
-    new = keep(ports_of(request), "checkin", f"{code}/{visit.actor}/{visit.day.isoformat()}", body)
+    new = keep_waiting(request, "checkin", f"{code}/{visit.actor}/{visit.day.isoformat()}", body)
     state = "done" if new else "already"
     if wants_json(request):
         return JSONResponse({"state": state, "day": visit.day.isoformat()})

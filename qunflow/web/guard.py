@@ -47,7 +47,7 @@ class Guard:
         state.update(request_id=secrets.token_hex(8), nonce=secrets.token_urlsafe(16))
         sent: list[int] = []
         await self._answer(scope, receive, self._dressed(state, send, sent))
-        self._tell(scope, sent[0] if sent else 0, (self._timer() - began) * 1000)
+        self._tell(scope, sent[0] if sent else 0, self._timer() - began)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -74,10 +74,11 @@ class Guard:
 
         return send_dressed
 
-    def _tell(self, scope: Scope, status: int, took_ms: float) -> None:
+    def _tell(self, scope: Scope, status: int, took_s: float) -> None:
         route = getattr(scope.get("route"), "path", "")
+        scope["app"].state.metrics.answered(scope["method"], route, status, took_s)
         told = {"request_id": scope["state"]["request_id"], "method": scope["method"], "route": route}
-        log.info("request answered", extra={**told, "status": status, "took_ms": round(took_ms, 1)})
+        log.info("request answered", extra={**told, "status": status, "took_ms": round(took_s * 1000, 1)})
 
 
 def announced_size(headers: Headers) -> int:

@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from starlette.concurrency import run_in_threadpool
 
 from qunflow.web.bodies import json_object, read_body
 from qunflow.web.keeping import keep
@@ -83,7 +82,7 @@ async def receive_order(request: Request) -> Response:
 
 
 async def _kept(request: Request, source: str, key: str, body: dict[str, Any]) -> Response:
-    new = await run_in_threadpool(keep, ports_of(request), source, key, body)
+    new = await keep(request, source, key, body)
     return JSONResponse({"state": "kept" if new else "known"})
 
 

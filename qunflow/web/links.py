@@ -15,7 +15,7 @@ from fastapi.responses import RedirectResponse, Response
 from qunflow.delivery.links import ShortLink, is_allowed, resolve
 from qunflow.web.actors import actor_of
 from qunflow.web.guessing import may_ask, unknown_code
-from qunflow.web.keeping import keep
+from qunflow.web.keeping import keep_waiting
 from qunflow.web.pages import request_id
 from qunflow.web.ports import WebPorts, ports_of
 from qunflow.web.refusals import Refusal
@@ -41,7 +41,7 @@ def follow(request: Request, code: str) -> Response:
     actor = actor_of(request)
     # Nobody's clicks cannot be told from each other, so each of them is one of its own.
     key = f"{code}/{actor or request_id(request)}/{at.isoformat()}"
-    keep(ports, "click", key, {"code": code, "actor": actor, "at": at.isoformat()})
+    keep_waiting(request, "click", key, {"code": code, "actor": actor, "at": at.isoformat()})
     return RedirectResponse(link.destination, status_code=302)
 
 

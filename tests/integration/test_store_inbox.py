@@ -13,6 +13,7 @@ from qunflow.store.tables import inbox as inbox_table
 from qunflow.store.vault import Vault
 
 AT = datetime(2026, 3, 1, 4, tzinfo=UTC)
+KEYS = (("click", "1"), ("click", "2"), ("click", "2"), ("order", "1"))
 
 
 @pytest.mark.parametrize("body", [{"姓名": "林", "n": [1, None, {"a": 2.5}]}, b"<xml>\xff\x00</xml>", {}, b""])
@@ -46,11 +47,26 @@ def test_rows_come_in_order_of_arrival_and_in_portions(store: Store, vault: Vaul
     assert [row.body for row in rows] == [{"n": 0}, {"n": 1}, {"n": 2}]
 
 
-def test_several_can_be_received_at_once(store: Store, vault: Vault) -> None:
-    """A batch counts what is new in it."""
+def test_rows_kept_together_are_each_told_whether_they_are_new(store: Store, vault: Vault) -> None:
+    """What was known, what is new and what comes twice in one batch are told apart, in the order of the batch."""
+    batch = [inbox.sealed(vault, source, key, {}) for source, key in KEYS]
     with store.writing() as conn:
         inbox.receive(conn, vault, "click", "1", {}, AT)
-        assert inbox.receive_many(conn, vault, "click", [("1", {}), ("2", {}), ("3", {})], AT) == 2
+        assert inbox.keep(conn, batch, AT) == [False, True, False, True]
+        assert inbox.keep(conn, batch, AT) == [False] * 4
+        assert len(inbox.unapplied(conn, vault, "click", 10)) == 2
+
+
+def test_the_backlog_counts_what_nothing_was_made_of(store: Store, vault: Vault) -> None:
+    """Applied rows are not behind; the others count from the arrival of the oldest."""
+    with store.writing() as conn:
+        for hours, (source, key) in enumerate([("click", "1"), ("click", "2"), ("form", "1"), ("click", "3")]):
+            inbox.receive(conn, vault, source, key, {}, AT + timedelta(hours=hours))
+        inbox.mark(conn, [inbox.unapplied(conn, vault, "click", 1)[0].inbox_id], "applied", "", AT)
+        assert inbox.backlogs(conn) == [
+            inbox.Backlog("click", 2, AT + timedelta(hours=1)),
+            inbox.Backlog("form", 1, AT + timedelta(hours=2)),
+        ]
 
 
 def test_a_row_is_marked_once(store: Store, vault: Vault) -> None:

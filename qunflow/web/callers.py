@@ -1,0 +1,25 @@
+"""Where a request comes from: this machine itself, or anywhere else."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from fastapi import Request
+
+# A proxy on this machine names whom it speaks for in one of these.
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+
+def is_this_machine(request: Request) -> bool:
+    """Whether a program of this machine asks for itself, and not a proxy for somebody else."""
+    if request.client is None or any(name in request.headers for name in FORWARDED):
+        return False
+    return is_loopback(request.client.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address stays on this machine."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
