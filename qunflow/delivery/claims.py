@@ -107,6 +107,7 @@ _INTEND_TOGETHER = (
     .values(state="intent", reason="", call_id=bindparam("call"), attempts=targets.c.attempts + 1)
 )
 _NO_ADDRESS = Verdict("skip", "no address on the platform")
+_NO_CHAT = Verdict("skip", "the group has no chat id")
 _REPORTED = {"skip": "skipped", "dead": "skipped", "wait": "waiting", "ask": "waiting"}
 # A verdict's new state; what waits keeps its own.
 _STATES = {"skip": "skipped", "dead": "dead", "ask": "checked"}
@@ -182,7 +183,8 @@ def claim(
     for row, one in zip(rows, candidates, strict=True):
         found = _tired(one, most) or verdict(one, communities.get(one.community), facts, now)
         if found.what == "send" and row.target_id not in addresses:
-            found = _NO_ADDRESS
+            # Only a mass task names the chat to the platform; other ways reach groups of any platform.
+            found = _NO_CHAT if row.way == "mass_task" else _NO_ADDRESS
         if found.what == "send":
             facts.count(one)
             go.append(row)
@@ -280,7 +282,7 @@ def _intend(
     bundles = _bundles(go)
     if not bundles:
         return []
-    said = _said(conn, [rows[0].content_version for rows in bundles])
+    said = texts_of(conn, [rows[0].content_version for rows in bundles])
     statement = insert(calls).returning(calls.c.call_id, sort_by_parameter_order=True)
     made = [_call_row(rows[0], said[rows[0].content_version].text, worker, now) for rows in bundles]
     ids = conn.execute(statement, made).scalars().all()
@@ -298,7 +300,12 @@ def _intend(
     ]
 
 
-def _said(conn: Connection, versions: Iterable[str]) -> dict[str, Row[Any]]:
+def rows_of(conn: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """The targets of these ids, as they are read to be claimed."""
+    return conn.execute(_ROWS.where(targets.c.target_id.in_(ids))).all()
+
+
+def texts_of(conn: Connection, versions: Iterable[str]) -> dict[str, Row[Any]]:
     """Texts and attachments by version, each read once however many targets it has."""
     wanted = list(dict.fromkeys(versions))
     return {row.content_version: row for row in conn.execute(_SAID, {"versions": wanted})} if wanted else {}
@@ -367,7 +374,7 @@ def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed
     # What was lost on the way is no try while the key holds; what failed here may be the row's own fault.
     tries = case((targets.c.reason.startswith(FAILED_HERE), targets.c.attempts + 1), else_=targets.c.attempts)
     conn.execute(update(targets).where(targets.c.call_id.in_(taken)).values(state="intent", attempts=tries))
-    said = _said(conn, [row.content_version for row in again])
+    said = texts_of(conn, [row.content_version for row in again])
     claims = [_claimed(row.call_id, [row], addresses, said[row.content_version], asked_before=True) for row in again]
     return Page(now, tuple(claims))
 

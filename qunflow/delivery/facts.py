@@ -44,16 +44,12 @@ def read_facts(
 
 def _gone_chats(conn: Connection, batch: Sequence[Candidate]) -> dict[Key, str]:
     chats = sorted({one.target_ref for one in batch if one.target_kind == "chat"})
-    wanted = select(groups.c.group_id, groups.c.chat_id, groups.c.dissolved_at).where(groups.c.group_id.in_(chats))
+    wanted = select(groups.c.group_id, groups.c.dissolved_at).where(groups.c.group_id.in_(chats))
     rows = {row.group_id: row for row in conn.execute(wanted)} if chats else {}
     gone = {("chat", one): "the group is unknown" for one in chats if one not in rows}
-    # Only a mass task names the chat to the platform; other ways reach groups of any platform.
-    named = {one.target_ref for one in batch if one.way == "mass_task"}
     for row in rows.values():
         if row.dissolved_at is not None:
             gone["chat", row.group_id] = "the group is dissolved"
-        elif not row.chat_id and row.group_id in named:
-            gone["chat", row.group_id] = "the group has no chat id"
     return gone
 
 
