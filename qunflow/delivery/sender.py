@@ -13,15 +13,19 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
 from qunflow.connectors.http import AnswerLost
 from qunflow.connectors.wecom.answers import RefusedForNow
 from qunflow.delivery.channels import KEYED_WAYS, carried_out
 from qunflow.delivery.claims import ALL_WAYS, FAILED_HERE, Claim, Page, claim, reclaim
+from qunflow.delivery.damaged import set_aside
 from qunflow.delivery.model import DeliveryReport
 from qunflow.delivery.ports import PARALLEL, CarryOut, Ports
 from qunflow.delivery.recover import give_up_late, is_unknown, recover, unsettled
 from qunflow.delivery.settle import CallOutcome, count, settle
-from qunflow.errors import BadInput, ChannelRefused, ConfigurationError, TransientError
+from qunflow.errors import BadInput, ChannelRefused, ConfigurationError, QunflowError, TransientError
 
 _WELCOMED_ALREADY = 41051
 # Bounds hold for a moment only: what was claimed longer ago, before a pause or a slow answer, is judged again.
@@ -75,11 +79,22 @@ def _pages(ports: Ports, worker: str, now: datetime, ways: Sequence[str]) -> Ite
     after = None
     while True:
         now = _by_now(ports, now)
-        page = ports.store.write(partial(claim, ports=ports, worker=worker, now=now, after=after, ways=ways))
+        page = _claimed(ports, partial(claim, ports=ports, worker=worker, now=now, after=after, ways=ways))
         yield page
         after = page.after
         if after is None:
             return
+
+
+def _claimed(ports: Ports, claiming: Callable[[Connection], Page]) -> Page:
+    """The next page; rows that cannot even be read are set aside first, lest they stop it for everybody."""
+    try:
+        return ports.store.write(claiming)
+    except (QunflowError, SQLAlchemyError):
+        raise
+    except Exception:  # noqa: BLE001 - what is no damaged row comes again below
+        ports.store.write(partial(set_aside, ports=ports))
+    return ports.store.write(claiming)
 
 
 def _by_now(ports: Ports, now: datetime) -> datetime:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class House:
-    """Everything is queued and due; nothing is sent yet."""
+    """Everything is queued and due, nothing is sent yet; ``always`` is part of every order."""
 
     queue: Queue
     folder: Path
     zygote: subprocess.Popen[str]
+    always: dict[str, Any] = field(default_factory=dict)
 
     @property
     def sandbox(self) -> Sandbox:
@@ -43,7 +44,8 @@ class House:
     def begin(self, number: int = 1, **order: Any) -> None:
         """Start them, and do something else meanwhile."""
         assert self.zygote.stdin is not None
-        self.zygote.stdin.write(json.dumps({"folder": str(self.folder), "number": number, **order}) + "\n")
+        whole = {"folder": str(self.folder), "number": number, **self.always, **order}
+        self.zygote.stdin.write(json.dumps(whole) + "\n")
         self.zygote.stdin.flush()
 
     def ended(self) -> list[dict[str, Any]]:

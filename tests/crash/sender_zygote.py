@@ -45,12 +45,12 @@ MASTER_KEY = bytes(range(32))
 _REST_S = 0.02
 
 
-def workspace() -> Workspace:
+def workspace(tries: int = TRIES) -> Workspace:
     """One community, never quiet and without caps of its own, with a wait that the test can outlast."""
     quiet = {"start": "03:00", "end": "03:01"}
     caps = Caps(person_per_day=0, person_per_week=0, group_per_day=0)
     community = Community(key="neighbours", name="邻里", type="购物", helper="helper_xm", quiet_hours=quiet, caps=caps)
-    patience = Delivery(reconcile_after_s=WAIT_S, attempts=TRIES)
+    patience = Delivery(reconcile_after_s=WAIT_S, attempts=tries)
     return Workspace(brand="小满", communities=(community,), delivery=patience)
 
 
