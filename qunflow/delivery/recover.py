@@ -30,9 +30,9 @@ from qunflow.store.tables import calls, groups, targets
 
 ChatType = Literal["group", "single"]
 _CHAT_TYPES: dict[str, ChatType] = {"mass_task": "group", "private_task": "single"}
-# Two clocks are never quite the same, and one that was never set can be hours off: a list cut too short looks as if
+# Two clocks are never quite the same, and one that was set by hand can be a day off: a list cut too short looks as if
 # the task had never arrived. Text, sender and chats tell ours from others; the time only keeps the list short.
-_CLOCKS_APART = timedelta(hours=12)
+_CLOCKS_APART = timedelta(hours=30)
 _KEY_MARGIN = timedelta(minutes=5)
 _LISTED = timedelta(days=30)
 _CANCELLED = 41093

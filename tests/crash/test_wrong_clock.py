@@ -1,0 +1,48 @@
+"""
+A clock that jumps by a day to and fro while messages go out, and quiet hours that begin in the middle of a page.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from qunflow.store.engine import Store
+from qunflow.store.vault import Vault
+from tests.crash.house import a_house, is_clean, line
+from tests.crash.mixed_plan import Shape
+
+SOAK = os.environ.get("QUNFLOW_SOAK") == "1"
+DAY_S = 86_400
+SHAPE = Shape(chats=30, slots=20 if SOAK else 6, shared=2, private=20, private_shared=2, cards=20, notices=20)
+# Looks at the clock: right, a day ahead, right, a day behind, an hour ahead.
+JUMPS = [0, DAY_S, DAY_S, 0, -DAY_S, 3_600, -DAY_S]
+LOST = [
+    {"path": path, "mode": mode, "probability": 0.05}
+    for path in ("externalcontact/add_msg_template", "message/send")
+    for mode in ("reply_lost", "dropped", "http_502", "truncated")
+]
+
+
+@pytest.mark.soak
+def test_a_clock_that_jumps_by_a_day_doubles_and_loses_nothing(
+    store: Store, vault: Vault, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two processes whose machine is a day ahead or behind at every look, while replies and requests get lost."""
+    with a_house(tmp_path, store, vault, store_url, SHAPE) as house:
+        house.sandbox.tell("faults", LOST)
+        for _ in range(3):
+            house.order(2, rounds=4, jumps_s=JUMPS)
+        house.sandbox.tell("faults", [])
+        # What became unknown on a day that is yet to come is asked about when that day is over.
+        house.sandbox.tell("clock", {"advance_s": DAY_S})
+        house.settle()
+        found = house.judged()
+    with capsys.disabled():
+        print(line(f"clock ± 1 day, {store.dialect}", 2, found))
+    assert is_clean(found), found
