@@ -32,6 +32,7 @@ from qunflow.connectors.channel import (
 from qunflow.connectors.wecom.limits import cut
 from qunflow.delivery.claims import Claim
 from qunflow.delivery.hand_send import card_token
+from qunflow.delivery.moments import JOB
 from qunflow.delivery.ports import Ports
 from qunflow.delivery.settle import CallOutcome
 from qunflow.language import catalogue
@@ -65,7 +66,8 @@ def _mass(ports: Ports, one: Claim) -> CallOutcome:
 
 
 def _moment(ports: Ports, one: Claim) -> CallOutcome:
-    return CallOutcome(one, "sent", ports.wecom.moments.add(one.text, one.attachments, members=[one.sender_userid]))
+    job = ports.wecom.moments.add(one.text, one.attachments, members=[one.sender_userid])
+    return CallOutcome(one, "sent", JOB + job)
 
 
 def _welcome(ports: Ports, one: Claim) -> CallOutcome:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from qunflow.connectors.wecom.answers import RefusedForNow
+from qunflow.delivery.moments import poll_moments
 from qunflow.delivery.ports import Ports
 from qunflow.errors import ChannelRefused, QunflowError, TransientError
 from qunflow.store.tables import calls, groups, targets
@@ -68,6 +69,11 @@ def poll(ports: Ports, now: datetime) -> PollReport:
         for outcome, number in written.items():
             report.count(outcome, number)
         report.waiting += len(task.waiting) - sum(written.values())
+    try:
+        for outcome, number in poll_moments(ports, now).items():
+            report.count(outcome, number)
+    except TransientError as error:
+        report.problem = report.problem or error
     return report
 
 

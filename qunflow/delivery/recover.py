@@ -10,7 +10,7 @@ Tasks made through the API carry no creator, so a task is recognised by text, ti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,6 +22,7 @@ from qunflow.connectors.wecom.client import MassTask
 from qunflow.connectors.wecom.staff_messages import DUPLICATE_CHECK_S
 from qunflow.delivery.channels import BLIND_WAYS, KEYED_WAYS
 from qunflow.delivery.claims import fingerprint
+from qunflow.delivery.moments import listed_moments, unnamed_twins
 from qunflow.delivery.ports import Ports
 from qunflow.delivery.settle import UNREACHABLE
 from qunflow.delivery.welcome_codes import WINDOW
@@ -30,6 +31,7 @@ from qunflow.store.tables import calls, groups, targets
 
 ChatType = Literal["group", "single"]
 _CHAT_TYPES: dict[str, ChatType] = {"mass_task": "group", "private_task": "single"}
+_ASKED_WAYS = (*_CHAT_TYPES, "moment")
 # Two clocks are never quite the same, and one that was set by hand can be a day off: a list cut too short looks as if
 # the task had never arrived. Text, sender and chats tell ours from others; the time only keeps the list short.
 _CLOCKS_APART = timedelta(hours=30)
@@ -53,7 +55,7 @@ _UNKNOWN = (
     .where(
         calls.c.state == "unknown",
         calls.c.settled_at.is_(None),
-        calls.c.way.in_(list(_CHAT_TYPES)),
+        calls.c.way.in_(_ASKED_WAYS),
         calls.c.unknown_since <= bindparam("since_before"),
     )
     .order_by(calls.c.intent_at, calls.c.call_id)
@@ -87,7 +89,7 @@ class _Match:
 class _Round:
     """What one round of asking knows: the platform's lists, and which tasks and texts are other calls' already."""
 
-    listed: dict[ChatType, list[MassTask]]
+    listed: dict[str, list[MassTask]]
     taken: set[str]
     under_way: set[_Twin]
 
@@ -189,11 +191,11 @@ def _mark_unknown(conn: Connection, ids: Sequence[int], now: datetime) -> None:
 
 def _ask_about(ports: Ports, waiting: Sequence[Row[Any]], now: datetime, report: RecoveryReport) -> None:
     start = max(min(row.intent_at for row in waiting), now - _LISTED + 2 * _CLOCKS_APART) - _CLOCKS_APART
-    types = sorted({_CHAT_TYPES[row.way] for row in waiting})
-    listed = {one: ports.wecom.groupmsg_list(one, start, now + _CLOCKS_APART) for one in types}
+    ways = sorted({row.way for row in waiting})
+    listed = {way: _listed(ports, way, start, now + _CLOCKS_APART) for way in ways}
     with ports.store.reading() as conn:
         known = _Round(listed, _platform_ids(conn, start), _under_way(conn, waiting))
-    spare: dict[str, MassTask] = {}
+    spare: dict[str, str] = {}
     adopted: list[tuple[Row[Any], _Match]] = []
     for call in waiting:
         if call.intent_at < start + _CLOCKS_APART:
@@ -205,11 +207,17 @@ def _ask_about(ports: Ports, waiting: Sequence[Row[Any]], now: datetime, report:
         elif _twin(call) not in known.under_way:
             known.taken.add(found[0].task.msgid)
             adopted.append((call, found[0]))
-            spare |= {one.task.msgid: one.task for one in found[1:]}
+            spare |= {one.task.msgid: call.way for one in found[1:]}
     # Cancelled before anything is adopted: once a call is settled nobody looks for what else it left behind.
-    _cancel(ports, [task for msgid, task in spare.items() if msgid not in known.taken])
+    _cancel(ports, {msgid: way for msgid, way in spare.items() if msgid not in known.taken})
     for call, match in adopted:
         report.adopted += ports.store.write(partial(_adopt, ports=ports, call=call, match=match, now=now))
+
+
+def _listed(ports: Ports, way: str, start: datetime, end: datetime) -> list[MassTask]:
+    if way == "moment":
+        return listed_moments(ports, start, end)
+    return ports.wecom.groupmsg_list(_CHAT_TYPES[way], start, end)
 
 
 def _twin(call: Row[Any]) -> _Twin:
@@ -224,7 +232,8 @@ def _under_way(conn: Connection, waiting: Sequence[Row[Any]]) -> set[_Twin]:
         or_(calls.c.state == "intent", and_(calls.c.state == "unknown", calls.c.settled_at.is_(None))),
         calls.c.call_id.not_in([row.call_id for row in waiting]),
     )
-    return {_twin(row) for row in conn.execute(others)}
+    unnamed = unnamed_twins(conn, sorted({row.fingerprint for row in waiting if row.way == "moment"}))
+    return {_twin(row) for row in (*conn.execute(others), *unnamed)}
 
 
 def _platform_ids(conn: Connection, since: datetime) -> set[str]:
@@ -238,7 +247,7 @@ def _matches(ports: Ports, call: Row[Any], known: _Round) -> list[_Match]:
     """The tasks that can only be this call, oldest first; one that a person made has a creator."""
     with ports.store.reading() as conn:
         chats = set(_addresses(conn, ports, call).values())
-    tasks = sorted(known.listed[_CHAT_TYPES[call.way]], key=lambda task: (task.created_at, task.msgid))
+    tasks = sorted(known.listed[call.way], key=lambda task: (task.created_at, task.msgid))
     alike = [
         task
         for task in tasks
@@ -247,7 +256,7 @@ def _matches(ports: Ports, call: Row[Any], known: _Round) -> list[_Match]:
         and fingerprint(task.text) == call.fingerprint
         and task.created_at >= call.intent_at - _CLOCKS_APART
     ]
-    found = ((task, _recipients(ports, task, call.sender_userid)) for task in alike)
+    found = ((task, _recipients(ports, task, call)) for task in alike)
     return [
         _Match(task, recipients)
         for task, recipients in found
@@ -255,9 +264,12 @@ def _matches(ports: Ports, call: Row[Any], known: _Round) -> list[_Match]:
     ]
 
 
-def _recipients(ports: Ports, task: MassTask, sender: str) -> frozenset[str] | None:
+def _recipients(ports: Ports, task: MassTask, call: Row[Any]) -> frozenset[str] | None:
     """The addresses a sender's task goes to, none when the platform does not tell; None when it is another's task."""
+    sender = call.sender_userid
     try:
+        if call.way == "moment":
+            return frozenset() if sender in ports.wecom.moments.published(task.msgid) else None
         if sender not in {one.userid for one in ports.wecom.groupmsg_task(task.msgid)}:
             return None
         return frozenset(one.target for one in ports.wecom.groupmsg_send_result(task.msgid, sender))
@@ -269,6 +281,8 @@ def _recipients(ports: Ports, task: MassTask, sender: str) -> frozenset[str] | N
 def _addresses(conn: Connection, ports: Ports, call: Row[Any]) -> dict[int, str]:
     """Chat id or external userid by what the targets of a call refer to."""
     refs = conn.execute(select(targets.c.target_ref).where(targets.c.call_id == call.call_id)).scalars().all()
+    if call.way == "moment":
+        return {}
     if call.way == "private_task":
         return ports.vault.external_userids(conn, refs)
     wanted = select(groups.c.group_id, groups.c.chat_id).where(groups.c.group_id.in_(refs))
@@ -338,10 +352,10 @@ def _settle(conn: Connection, call_id: int, now: datetime, state: str = "reconci
     return done.rowcount == 1
 
 
-def _cancel(ports: Ports, tasks: Sequence[MassTask]) -> None:
-    """Withdraw what stands beside the task that is kept, before anybody confirms it."""
-    for task in tasks:
+def _cancel(ports: Ports, tasks: Mapping[str, str]) -> None:
+    """Withdraw what stands beside the task that is kept, before anybody confirms it; ids with their ways."""
+    for msgid, way in tasks.items():
         try:
-            ports.wecom.cancel(task.msgid)
+            (ports.wecom.moments.cancel if way == "moment" else ports.wecom.cancel)(msgid)
         except ChannelRefused:
             continue  # cancelled already

@@ -42,13 +42,14 @@ class FakePlatform:
     accepted: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     faults: dict[str, list[int | str]] = field(default_factory=lambda: defaultdict(list))
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    moments: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     keyed: set[str] = field(default_factory=set)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/cgi-bin/").removeprefix("externalcontact/")
         self.calls.append(path)
-        body: dict[str, Any] = json.loads(request.content) if request.content else {}
+        body: dict[str, Any] = json.loads(request.content) if request.content else dict(request.url.params)
         if path == "gettoken":
             return _ok(access_token="token-1", expires_in=7200)
         fault = self.faults[path].pop(0) if self.faults[path] else 0
@@ -103,6 +104,28 @@ class FakePlatform:
         chats = task.get("chat_id_list") or task.get("external_userid")
         rows = [{"chat_id": one, "userid": task["sender"], "status": task["status"]} for one in chats]
         return {"send_list": [{**row, "send_time": task["sent_at"]} if task["status"] == 1 else row for row in rows]}
+
+    def _add_moment_task(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.accepted.append(("add_moment_task", body))
+        number = len(self.moments) + 1
+        self.moments[f"mom{number}"] = {**body, "created": int(self.now.timestamp()), "status": 0}
+        return {"jobid": f"j{number}"}
+
+    def _get_moment_task_result(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {"status": 3, "result": {"errcode": 0, "moment_id": f"mom{body['jobid'][1:]}"}}
+
+    def _get_moment_list(self, body: dict[str, Any]) -> dict[str, Any]:
+        listed = [
+            {"moment_id": name, "create_time": str(one["created"]), "text": one["text"]}
+            for name, one in self.moments.items()
+            if body["start_time"] <= one["created"] <= body["end_time"]
+        ]
+        return {"moment_list": listed, "next_cursor": ""}
+
+    def _get_moment_task(self, body: dict[str, Any]) -> dict[str, Any]:
+        one = self.moments[body["moment_id"]]
+        users = one["visible_range"]["sender_list"]["user_list"]
+        return {"task_list": [{"userid": user, "publish_status": one["status"]} for user in users], "next_cursor": ""}
 
     def _remind_groupmsg_send(self, body: dict[str, Any]) -> dict[str, Any]:
         self.accepted.append(("remind_groupmsg_send", body))
