@@ -19,8 +19,10 @@ from sqlalchemy import Connection
 from qunflow.clock import instant_of
 from qunflow.community.calendar import Occurrence, group_day, playbooks_needed
 from qunflow.community.playbook import Slot
+from qunflow.community.waves import wave_of
 from qunflow.community.wording import slot_variables
 from qunflow.delivery import approval, outbox
+from qunflow.delivery.corrections import note_terms
 from qunflow.delivery.model import Content, Planned, Way
 from qunflow.delivery.poll import poll
 from qunflow.delivery.recover import recover
@@ -96,6 +98,7 @@ def message(run: StageRun, place: GroupSlot, text: str) -> Planned:
         not_after=instant_of(run.day, slot.not_after, run.zone),
         marketing=slot.marketing and not internal,
         catch_up=slot.catch_up,
+        wave=wave_of(run.community, group, occurrence),
     )
 
 
@@ -138,6 +141,7 @@ def _queue(
     greets: bool,
 ) -> dict[str, int]:
     report = outbox.plan(conn, planned, run.now)
+    note_terms(conn, run.community, run.now)
     findings = _findings(run, outbox.board(conn, run.community.key, run.day), set(report.ids), links)
     passed, refused = outbox.check(conn, report.ids, findings)
     if greets:

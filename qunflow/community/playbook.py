@@ -65,7 +65,8 @@ class Slot:
 
     ``at`` and ``not_after`` are wall-clock times of the community's zone; a mass task is made ``lead_minutes`` before
     ``at``, so that the owner can confirm in time. ``goes_with`` names the slot without which this one makes no sense;
-    ``reword`` is the template of its second wording, with the same variables.
+    ``reword`` is the template of its second wording, with the same variables; ``test_first`` sends it to the
+    community's test group before the others.
     """
 
     key: str
@@ -87,6 +88,7 @@ class Slot:
     reword: str | None = None
     role: str = ""
     purpose: str = ""
+    test_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

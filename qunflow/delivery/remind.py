@@ -19,6 +19,7 @@ from qunflow.clock import local_day
 from qunflow.delivery.bounds import quiet_now
 from qunflow.delivery.cards import escalate_cards, remind_of_cards
 from qunflow.delivery.escalation import Overdue, escalate
+from qunflow.delivery.follow_up import follow_up
 from qunflow.delivery.notices import Notice, tell, title_of
 from qunflow.delivery.poll import CANCELLED, OpenCall, concerns_one_call, open_calls, record
 from qunflow.delivery.ports import Ports
@@ -56,7 +57,7 @@ def remind(ports: Ports, now: datetime) -> ReminderReport:
     if ports.workspace.team:
         report.told = remind_of_cards(ports, now)
         report.escalated += escalate_cards(ports, now)
-    report.missed = ports.store.write(partial(_close_cards, ports=ports, now=now))
+    report.missed = ports.store.write(partial(_close_up, ports=ports, now=now))
     return report
 
 
@@ -183,6 +184,11 @@ def _withdraw(ports: Ports, task: OpenCall, now: datetime) -> int:
     ended = [(target_id, "cancelled", None) for target_id in task.waiting.values()]
     ports.store.write(partial(record, task=task, found=ended, now=now))
     return 1
+
+
+def _close_up(conn: Connection, ports: Ports, now: datetime) -> int:
+    follow_up(conn, ports, now)
+    return _close_cards(conn, ports, now)
 
 
 def _close_cards(conn: Connection, ports: Ports, now: datetime) -> int:

@@ -126,7 +126,9 @@ def _rows(workspace: Workspace, now: datetime, way: str, userid: str | None) -> 
         select(targets, contents.c.text, contents.c.attachments, groups.c.name.label("group_name"))
         .join(contents, contents.c.content_version == targets.c.content_version)
         .join(groups, and_(targets.c.target_kind == "chat", groups.c.group_id == targets.c.target_ref))
-        .where(or_(false(), *today), targets.c.way == way, targets.c.state.in_(_SHOWN))
+        .where(
+            or_(false(), *today), targets.c.way == way, targets.c.state.in_(_SHOWN), targets.c.outcome != "cancelled"
+        )
         .order_by(
             targets.c.due_at, targets.c.slot_key, targets.c.content_version, targets.c.sender_userid, groups.c.name
         )

@@ -73,6 +73,9 @@ class SlotFile(Part):
     reword: str | None = Field(None, title="换话术", description="预热反应一般时改用的模板，变量相同")
     role: str = Field("", max_length=20, title="以谁的身份说")
     purpose: str = Field("", max_length=80, title="目的")
+    test_first: bool = Field(
+        False, strict=True, title="先发测试群", description="先发社群的 test_group，有人放行后再分批发其余的群"
+    )
 
     def slot(self) -> Slot:
         """The slot without its file."""

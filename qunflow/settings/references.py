@@ -98,6 +98,7 @@ def _named_things(community: Community, document: Document, at: Keys, sops: Sequ
         yield from _twice(document, (*at, name), "key", keys)
     channels = [channel.key for channel in community.acquisition.channels]
     yield from _twice(document, (*at, "acquisition", "channels"), "key", channels)
+    yield from _unknown(document, (*at, "test_group"), community.test_group, lists["groups"], "group")
     welcome = community.acquisition.welcome_coupon
     yield from _unknown(document, (*at, "acquisition", "welcome_coupon"), welcome, coupons, "coupon")
     if community.groups:

@@ -170,6 +170,7 @@ class Campaign(Part):
     warm_up_on: date = Field(title="预热开始日")
     offer_on: date = Field(title="开售日")
     closes_on: date = Field(title="截止日")
+    test_first: bool = Field(False, strict=True, title="先发测试群", description="这场活动的内容都先发 test_group")
 
     def runs_on(self, day: date) -> bool:
         """Whether the day lies between warm-up and close."""
@@ -214,6 +215,8 @@ class Community(Part):
     shifts: Mapping[Weekday, UserId] = Field(
         {}, title="值班表", description="星期几由谁替管理员手动发，例如 {sat: admin_lin}；没写的日子管理员自己发"
     )
+    test_group: str = Field("", title="测试群", description="某个群的 key；标了 test_first 的内容先发它，看过再放行")
+    test_share: Share = Field(0.3, title="第二批占多少", description="测试群之后先放行几成的群，其余是第三批")
     acquisition: Acquisition = Field(Acquisition(), title="拉新")
     retention: Retention = Field(Retention(), title="留存")
     weekly_activity: WeeklyActivity = Field(WeeklyActivity(), title="每周活动")

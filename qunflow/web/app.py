@@ -12,8 +12,10 @@ from qunflow.web import (
     health,
     hooks,
     links,
+    livecode,
     metrics,
     plan,
+    plan_changes,
     problems,
     session,
     stopping,
@@ -26,7 +28,7 @@ from qunflow.web.metrics import Metrics
 from qunflow.web.ports import WebPorts
 from qunflow.web.refusals import answer_errors
 
-_PAGES = (links, checkins, hand, session, plan, today, away, problems, stopping)
+_PAGES = (livecode, links, checkins, hand, session, plan, plan_changes, today, away, problems, stopping)
 ROUTERS = tuple(one.router for one in (health, metrics, callbacks, hooks, *_PAGES))
 
 

@@ -20,6 +20,7 @@ from qunflow.delivery.approval import approve_as, take_back
 from qunflow.delivery.preview import SlotView, day_view
 from qunflow.delivery.reasons import in_words
 from qunflow.delivery.rewriting import rewrite
+from qunflow.delivery.waves import waves_of_day
 from qunflow.errors import BadInput
 from qunflow.settings.workspace import Community
 from qunflow.web.bodies import read_body
@@ -52,8 +53,10 @@ def show(request: Request) -> Response:
     """The day's messages as chat bubbles; today unless another day is named."""
     person = allowed(request, "look")
     ports = ports_of(request)
-    place = _place(request, dict(request.query_params))
+    place = place_of(request, dict(request.query_params))
     views = _views(request, place)
+    with ports.store.reading() as conn:
+        waves = waves_of_day(conn, place.community.key, place.day)
     if wants_json(request):
         return JSONResponse({"day": place.day.isoformat(), "slots": [_plain(one) for one in views]})
     today = local_day(ports.clock.now(), place.community.zone_info)
@@ -64,6 +67,8 @@ def show(request: Request) -> Response:
         place=place,
         zone=place.community.zone_info,
         slots=views,
+        waves=waves,
+        title_of=ports.title_of,
         days=[today + timedelta(days=offset) for offset in range(WEEK)],
         waiting=sum(len(one.waiting_ids) for one in views),
         communities=ports.workspace.communities,
@@ -93,7 +98,7 @@ async def text(request: Request) -> Response:
 
 def _approve(request: Request, form: dict[str, str]) -> Response:
     person = allowed(request, "approve")
-    ports, place = ports_of(request), _place(request, form)
+    ports, place = ports_of(request), place_of(request, form)
     length = WEEK if form.get("scope") == "week" else 1
     days = [Place(place.community, place.day + timedelta(days=offset)) for offset in range(length)]
     shown = {one for one in form.get("versions", "").split(",") if one}
@@ -107,21 +112,21 @@ def _approve(request: Request, form: dict[str, str]) -> Response:
     if wants_json(request):
         return JSONResponse({"approved": done.approved, "delayed": done.delayed, "others": done.for_somebody_else})
     what = "delayed" if done.delayed else "somebody_else" if done.for_somebody_else else "approved"
-    return _again(place, what)
+    return again(place, what)
 
 
 def _back(request: Request, form: dict[str, str]) -> Response:
     person = allowed(request, "approve")
-    ports, place = ports_of(request), _place(request, form)
+    ports, place = ports_of(request), place_of(request, form)
     at = ports.clock.now()
     work = partial(take_back, userid=person.userid, slot_key=form.get("slot", ""), day=place.day, at=at)
     number = ports.store.write(work)
-    return JSONResponse({"taken_back": number}) if wants_json(request) else _again(place, "taken_back")
+    return JSONResponse({"taken_back": number}) if wants_json(request) else again(place, "taken_back")
 
 
 def _text(request: Request, form: dict[str, str]) -> Response:
     person = allowed(request, "write")
-    ports, place = ports_of(request), _place(request, form)
+    ports, place = ports_of(request), place_of(request, form)
     words = form.get("text", "").replace("\r\n", "\n").strip()
     if not 0 < len(words) <= MAX_TEXT:
         raise Refusal(422, "bad_text")
@@ -133,7 +138,7 @@ def _text(request: Request, form: dict[str, str]) -> Response:
         )
     except BadInput as error:
         raise Refusal(409, "changed_meanwhile") from error
-    return JSONResponse({"rewritten": number}) if wants_json(request) else _again(place, "rewritten")
+    return JSONResponse({"rewritten": number}) if wants_json(request) else again(place, "rewritten")
 
 
 def _views(request: Request, place: Place) -> tuple[SlotView, ...]:
@@ -142,7 +147,8 @@ def _views(request: Request, place: Place) -> tuple[SlotView, ...]:
         return day_view(conn, ports.workspace, place.community, place.day, ports.clock.now(), ports.banned_words)
 
 
-def _place(request: Request, given: dict[str, str]) -> Place:
+def place_of(request: Request, given: dict[str, str]) -> Place:
+    """The community and local day somebody names; today of the first one when they name none. Raises: Refusal 404."""
     ports = ports_of(request)
     key = given.get("community") or ports.workspace.communities[0].key
     community = next((one for one in ports.workspace.communities if one.key == key), None)
@@ -167,7 +173,8 @@ def _form(body: bytes) -> dict[str, str]:
     return {key: values[-1] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 
-def _again(place: Place, done: str) -> Response:
+def again(place: Place, done: str) -> Response:
+    """Back to the page of a day, with a word about what was done."""
     # A reload after the tap must not tap again.
     return RedirectResponse(f"{place.address}&done={done}", status_code=303)
 
