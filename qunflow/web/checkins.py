@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, Response
 
 from qunflow.clock import local_day
 from qunflow.store.activities import Activity, by_code
-from qunflow.web.actors import actor_of
+from qunflow.web.actors import actor_of, remember
 from qunflow.web.guessing import may_ask, unknown_code
 from qunflow.web.keeping import keep_waiting
 from qunflow.web.pages import page, wants_json
@@ -41,7 +41,8 @@ class Visit:
 def show(request: Request, code: str) -> Response:
     """The page with the button."""
     visit = _visit(request, code)
-    return page(request, "checkin", activity=visit.activity, day=visit.day, state="open" if visit.actor else "stranger")
+    state = "open" if visit.actor else "stranger"
+    return remember(request, page(request, "checkin", activity=visit.activity, day=visit.day, state=state))
 
 
 @router.post("/c/{code}")

@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -67,7 +67,7 @@ class Guard:
                     return
                 sent.append(message["status"])
                 headers = MutableHeaders(scope=message)
-                for name, value in security_headers(state["nonce"], https=self._https).items():
+                for name, value in security_headers(state, https=self._https).items():
                     headers[name] = value
                 headers["X-Request-ID"] = state["request_id"]
             await send(message)
@@ -87,13 +87,19 @@ def announced_size(headers: Headers) -> int:
     return int(told) if told.isascii() and told.isdigit() and len(told) < 20 else 0
 
 
-def security_headers(nonce: str, *, https: bool) -> dict[str, str]:
-    """Headers of every answer: nothing is loaded from elsewhere, framed, guessed, remembered or told on."""
+def security_headers(state: Mapping[str, Any], *, https: bool) -> dict[str, str]:
+    """
+    Headers of every answer: nothing is loaded from elsewhere, framed, guessed, remembered or told on.
+
+    Args:
+        state: of the request: its nonce, and in ``pictures_from`` the one origin a page shows a picture of.
+    """
+    nonce = state["nonce"]
     policy = {
         "default-src": "'none'",
         "style-src": f"'nonce-{nonce}'",
         "script-src": f"'nonce-{nonce}'",
-        "img-src": "data:",
+        "img-src": " ".join(("data:", state.get("pictures_from", ""))).strip(),
         "form-action": "'self'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",

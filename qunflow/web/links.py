@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from qunflow.delivery.links import ShortLink, is_allowed, resolve
-from qunflow.web.actors import actor_of
+from qunflow.web.actors import actor_of, remember
 from qunflow.web.guessing import may_ask, unknown_code
 from qunflow.web.keeping import keep_waiting
 from qunflow.web.pages import request_id
@@ -42,7 +42,7 @@ def follow(request: Request, code: str) -> Response:
     # Nobody's clicks cannot be told from each other, so each of them is one of its own.
     key = f"{code}/{actor or request_id(request)}/{at.isoformat()}"
     keep_waiting(request, "click", key, {"code": code, "actor": actor, "at": at.isoformat()})
-    return RedirectResponse(link.destination, status_code=302)
+    return remember(request, RedirectResponse(link.destination, status_code=302))
 
 
 def find_link(ports: WebPorts, code: str) -> ShortLink | None:

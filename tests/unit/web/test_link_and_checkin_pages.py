@@ -13,6 +13,7 @@ from qunflow.delivery.links import short_link
 from qunflow.store import inbox
 from qunflow.store.activities import open_activity
 from qunflow.store.tables import short_links
+from qunflow.web.actors import token_of
 from qunflow.web.app import create_app
 from qunflow.web.guessing import GuessLimit
 from qunflow.web.ports import WebPorts
@@ -59,9 +60,9 @@ def kept(ports: WebPorts, source: str) -> list[inbox.Body]:
         return [row.body for row in inbox.unapplied(conn, ports.vault, source, 100)]
 
 
-def cookie(actor: str = "wmSBX01") -> dict[str, str]:
-    """The header that says who is asking."""
-    return {"Cookie": f"qf_actor={actor}"}
+def cookie(ports: WebPorts, actor: str = "wmSBX01") -> dict[str, str]:
+    """The header that says who is asking, as a personal link left it."""
+    return {"Cookie": f"qf_actor={token_of(ports.vault, actor, ports.clock.now())}"}
 
 
 def later(ports: WebPorts, by: timedelta) -> None:
@@ -72,7 +73,7 @@ def later(ports: WebPorts, by: timedelta) -> None:
 
 def test_a_click_is_kept_and_leads_to_the_stored_address(client: TestClient, ports: WebPorts, link: str) -> None:
     """The visitor reaches the shop, and who clicked which link when is in the inbox before that."""
-    found = client.get(f"/s/{link}", headers=cookie())
+    found = client.get(f"/s/{link}", headers=cookie(ports))
     assert found.status_code == 302
     assert found.headers["location"] == f"https://{ports.workspace.redirect_hosts[0]}/orange?from=g1"
     assert kept(ports, "click") == [{"code": link, "actor": "wmSBX01", "at": "2026-03-05T04:00:00+00:00"}]
@@ -81,14 +82,14 @@ def test_a_click_is_kept_and_leads_to_the_stored_address(client: TestClient, por
 def test_clicks_of_nobody_are_each_one_of_their_own(client: TestClient, ports: WebPorts, link: str) -> None:
     """Two visitors without a cookie in one instant are two clicks; a cookie that is no id counts as nobody."""
     client.get(f"/s/{link}")
-    client.get(f"/s/{link}", headers=cookie("<script>"))
+    client.get(f"/s/{link}", headers={"Cookie": "qf_actor=<script>"})
     assert [body["actor"] for body in kept(ports, "click") if isinstance(body, dict)] == ["", ""]
 
 
 def test_an_expired_link_says_so_and_counts_nothing(client: TestClient, ports: WebPorts, link: str) -> None:
     """After its hour a link shows a page in Chinese, not the shop."""
     later(ports, HOUR)
-    found = client.get(f"/s/{link}", headers=cookie())
+    found = client.get(f"/s/{link}", headers=cookie(ports))
     assert (found.status_code, "过期" in found.text, kept(ports, "click")) == (410, True, [])
 
 
@@ -108,7 +109,7 @@ def test_a_stored_address_elsewhere_is_not_followed(
     """Even a changed row cannot send people to a host the workspace does not allow."""
     with ports.store.writing() as conn:
         conn.execute(update(short_links).values(destination=elsewhere))
-    found = client.get(f"/s/{link}", headers=cookie())
+    found = client.get(f"/s/{link}", headers=cookie(ports))
     assert (found.status_code, "location" in found.headers, kept(ports, "click")) == (410, False, [])
 
 
@@ -134,10 +135,10 @@ def test_an_impossible_code_is_simply_not_found(client: TestClient, page: str, c
 
 def test_a_check_in_counts_once_a_day(client: TestClient, ports: WebPorts, week: str) -> None:
     """Pressing the button twice on a day is one row; the next local day is another one."""
-    assert "打卡成功" in client.post(f"/c/{week}", headers=cookie()).text
-    assert "已经打过" in client.post(f"/c/{week}", headers=cookie()).text
+    assert "打卡成功" in client.post(f"/c/{week}", headers=cookie(ports)).text
+    assert "已经打过" in client.post(f"/c/{week}", headers=cookie(ports)).text
     later(ports, timedelta(hours=13))
-    told = client.post(f"/c/{week}", headers={**cookie(), "Accept": "application/json"})
+    told = client.post(f"/c/{week}", headers={**cookie(ports), "Accept": "application/json"})
     assert told.json() == {"state": "done", "day": "2026-03-06"}
     assert [body["at"] for body in kept(ports, "checkin") if isinstance(body, dict)] == [
         "2026-03-05T04:00:00+00:00",
@@ -145,9 +146,11 @@ def test_a_check_in_counts_once_a_day(client: TestClient, ports: WebPorts, week:
     ]
 
 
-def test_the_check_in_page_has_one_button_for_a_known_person_only(client: TestClient, week: str) -> None:
+def test_the_check_in_page_has_one_button_for_a_known_person_only(
+    client: TestClient, ports: WebPorts, week: str
+) -> None:
     """A stranger is told where to come from; nothing can be pressed without a person."""
-    assert "<button" in client.get(f"/c/{week}", headers=cookie()).text
+    assert "<button" in client.get(f"/c/{week}", headers=cookie(ports)).text
     stranger = client.get(f"/c/{week}")
     assert ("<button" in stranger.text, "认不出" in stranger.text) == (False, True)
     assert client.post(f"/c/{week}").status_code == 403
@@ -155,7 +158,7 @@ def test_the_check_in_page_has_one_button_for_a_known_person_only(client: TestCl
 
 def test_another_site_cannot_check_somebody_in(client: TestClient, ports: WebPorts, week: str) -> None:
     """A form on a foreign page is refused."""
-    found = client.post(f"/c/{week}", headers={**cookie(), "Sec-Fetch-Site": "cross-site"})
+    found = client.post(f"/c/{week}", headers={**cookie(ports), "Sec-Fetch-Site": "cross-site"})
     assert (found.status_code, kept(ports, "checkin")) == (403, [])
 
 
@@ -165,4 +168,4 @@ def test_a_week_begins_and_ends_on_its_local_days(
 ) -> None:
     """The page is open from the first to the last local day, both included."""
     later(ports, timedelta(days=days))
-    assert client.post(f"/c/{week}", headers=cookie()).status_code == status
+    assert client.post(f"/c/{week}", headers=cookie(ports)).status_code == status
