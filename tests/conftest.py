@@ -22,6 +22,7 @@ from qunflow.store.engine import Store
 from qunflow.store.history import History
 from qunflow.store.migrate import upgrade
 from qunflow.store.vault import Vault
+from tests.crash import scoreboard
 
 MASTER_KEY = bytes(range(32))
 _numbers = count(1)
@@ -168,7 +169,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say aloud that a part did not run: nobody may take a machine without these programs for a proof."""
+    """Print the scoreboard, and say aloud what did not run: a machine without these programs proves nothing."""
+    reports = [one for group in terminalreporter.stats.values() for one in group if isinstance(one, pytest.TestReport)]
+    if board := scoreboard.of_run(reports):
+        terminalreporter.write_sep("=", "scoreboard")
+        terminalreporter.write_line(board)
     for program in absent():
         terminalreporter.write_sep("=", f"{NEEDED[program]} did not run: no `{program}` on this machine")
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
+import pytest
+
+_PROPERTY = "score"
 _COLUMNS = ("test", "cases", "messages", "kills", "doubled", "lost", "unknown", "violations")
 
 
@@ -21,6 +24,18 @@ class Score:
     unknown: int
     violations: int
     note: str = ""
+
+
+def of_run(reports: Iterable[pytest.TestReport]) -> str:
+    """The table of a whole run, from what its tests recorded with ``record_property(*kept(score))``."""
+    properties = [one for report in reports if report.when == "call" for one in report.user_properties]
+    scores = [Score(*value) for name, value in properties if name == _PROPERTY and isinstance(value, list)]
+    return table(scores) if scores else ""
+
+
+def kept(score: Score) -> tuple[str, list[object]]:
+    """A score in the form in which it reaches the end of the run, from another process too."""
+    return _PROPERTY, list(astuple(score))
 
 
 def table(scores: Iterable[Score]) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
-from tests.crash.scoreboard import table
+from tests.crash.scoreboard import kept
 from tests.crash.simulation.checker import Rules, Taken, Wanted, judge
 from tests.crash.simulation.history import Shape
 from tests.crash.simulation.replay import lived, tally
@@ -28,12 +29,11 @@ SHAPE = Shape(messages=30, kills=50, chats=8) if SOAK else Shape()
 @pytest.mark.soak
 @pytest.mark.parametrize("half", range(HALVES))
 def test_killed_at_any_step_nothing_is_doubled_lost_or_out_of_bounds(
-    half: int, capsys: pytest.CaptureFixture[str]
+    half: int, record_property: Callable[[str, object], None]
 ) -> None:
     """Every seed: what can be asked for or recognised arrives once, and no bound is passed."""
     found, score = tally(f"simulation {half + 1}/{HALVES}", range(half, SEEDS * HALVES, HALVES), SHAPE)
-    with capsys.disabled():
-        print("\n" + table([score]))
+    record_property(*kept(score))
     assert not found.failures, "\n".join(found.failures[:5])
     assert found.kills >= SHAPE.kills * found.cases
     assert found.messages >= SHAPE.messages * found.cases
@@ -41,11 +41,10 @@ def test_killed_at_any_step_nothing_is_doubled_lost_or_out_of_bounds(
 
 @pytest.mark.soak_only
 @pytest.mark.parametrize("seed", range(2))
-def test_a_season_of_two_hundred_groups_is_survived(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_season_of_two_hundred_groups_is_survived(seed: int, record_property: Callable[[str, object], None]) -> None:
     """Thirty days, two hundred groups, three hundred kills."""
     found, score = tally("season", [seed], Shape(messages=400, kills=300, chats=200, days=30))
-    with capsys.disabled():
-        print("\n" + table([score]))
+    record_property(*kept(score))
     assert not found.failures, "\n".join(found.failures)
 
 

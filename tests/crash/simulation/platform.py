@@ -81,6 +81,7 @@ class Platform:
     refused: list[tuple[str, tuple[str, ...], str]] = field(default_factory=list)
     faults: dict[str, int] = field(default_factory=dict)
     pending: int = 0
+    _by_id: dict[str, Acceptance] = field(default_factory=dict)
     _keys: dict[str, datetime] = field(default_factory=dict)
     _lag_of: dict[str, float] = field(default_factory=dict)
 
@@ -148,12 +149,13 @@ class Platform:
         addresses, text = _content(path, body)
         one = Acceptance(self.world.now, decided_at, path, addresses, text, platform_id, repeated=repeated)
         self.log.append(one)
+        self._by_id[platform_id] = one
         self.world.note(f"{path} {platform_id} {self.world.seconds:.6f}")
         return one
 
     def task(self, msgid: str) -> Acceptance:
         """The mass task of that id."""
-        return next(one for one in self.log if one.platform_id == msgid)
+        return self._by_id[msgid]
 
     def _make_task(self, body: Mapping[str, Any], decided_at: datetime, repeated: bool) -> dict[str, Any]:
         msgid = f"msg{len(self.log) + 1}"
