@@ -109,7 +109,7 @@ def forgotten(store: object, work: Callable[[object], object]) -> object:
 
 _UNIT = "tests/unit/delivery"
 MUTANTS = (
-    Mutant("the intent is not committed", "qunflow/delivery/sender.py", forgets("_pages", "claim")),
+    Mutant("the intent is not committed", "qunflow/delivery/sender.py", forgets("_claimed", "claiming")),
     Mutant(
         "no unique key",
         "qunflow/store/tables/delivery.py",
