@@ -3,7 +3,7 @@ From whatever table of events somebody has to the few columns every measure read
 
 ``actor``, ``at_us`` (microseconds since 1970 UTC), ``target`` and ``returning`` (does the event make a cohort, does it
 count as coming back), and where they are asked for ``split``, ``amount``, ``member``, ``group_id``,
-``joins``, ``leaves`` and ``tie``.
+``joins`` and ``leaves``.
 """
 
 from __future__ import annotations
@@ -25,17 +25,16 @@ ALIASES_IN_PLACE = 100
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which column means what; ``event`` and ``group`` may be missing, ``order`` breaks ties of one instant."""
+    """Which column means what; ``event`` and ``group`` may be missing."""
 
     actor: str = "actor"
     at: str = "at"
     event: str | None = "event"
     group: str | None = None
-    order: str | None = None
 
     def require_in(self, present: Sequence[str]) -> None:
         """Raises: BadInput for a column that is not there."""
-        for meaning in ("actor", "at", "event", "group", "order"):
+        for meaning in ("actor", "at", "event", "group"):
             column = getattr(self, meaning)
             if column is not None and column not in present:
                 raise BadInput(f"the events have no column {column!r} (for {meaning})", did_you_mean(column, present))
@@ -144,5 +143,4 @@ def _moves(events: ir.Table, columns: Columns, query: Query, member: ir.Column, 
         "group_id": events[columns.group] if columns.group else ibis.literal(0),
         "joins": _chosen(events, columns, joins, pairs, dialect),
         "leaves": _chosen(events, columns, query.leave_event, (), dialect),
-        "tie": events[columns.order] if columns.order else ibis.literal(0),
     }

@@ -37,15 +37,14 @@ def anchors(seen: ir.Table, query: Query, first: int) -> ir.Table:
     """One row per actor and cohort: ``actor``, ``cohort``, ``split`` and ``anchor_us``, its first target event."""
     targets = seen.filter(seen.target)
     by = ["actor"] if query.cohort_rule == "first_time" else ["actor", "interval"]
-    if query.split_by:
-        order = ibis.window(group_by=by, order_by=["at_us", "split"])
-        ranked = targets.mutate(rank=ibis.row_number().over(order))
-        firsts = ranked.filter(ranked["rank"] == 0)
-    else:
-        firsts = targets.group_by(by).aggregate(at_us=targets.at_us.min(), **_interval_of_first(targets, by))
-        firsts = firsts.mutate(split=ibis.literal(""))
+    firsts = targets.group_by(by).aggregate(at_us=targets.at_us.min(), **_interval_of_first(targets, by))
     rows = firsts.filter(firsts.interval >= first)
-    return rows.select("actor", "split", cohort=rows.interval, anchor_us=rows.at_us)
+    starts = rows.select("actor", cohort=rows.interval, anchor_us=rows.at_us)
+    if not query.split_by:
+        return starts.mutate(split=ibis.literal(""))
+    # Of several values at one instant the first by text is taken.
+    told = starts.join(targets, [("actor", "actor"), ("anchor_us", "at_us")])
+    return told.group_by(["actor", "cohort", "anchor_us"]).aggregate(split=told.split.min())
 
 
 def _interval_of_first(targets: ir.Table, by: list[str]) -> dict[str, ir.Value]:

@@ -20,7 +20,7 @@ from qunflow.retention.facts import Columns, facts, followed, usable
 from qunflow.retention.grid import Calendar, Offset, at_us, midnight, offsets, us_of
 from qunflow.retention.instants import interval_number, microseconds
 from qunflow.retention.matrix import matrix_counts
-from qunflow.retention.quality import Note, notes_of, odd_moves, raw_counts
+from qunflow.retention.quality import Note, moves_of, notes_of, odd_moves, raw_counts
 from qunflow.retention.query import Query, instant_of_text
 from qunflow.retention.result import Count, Measured, Row, Total
 from qunflow.retention.windows import Window, window_counts, windows_of
@@ -219,8 +219,17 @@ class Measure:
             (row,) = self._engine.rows(later.aggregate(after_as_of=later.count()))
             yield from notes_of(row, False)
         if "stay" in self._query.definitions:
-            (row,) = self._engine.rows(odd_moves(self._seen))
-            yield from notes_of(row, False)
+            yield from notes_of(self._odd_moves(), False)
+
+    def _odd_moves(self) -> dict[str, Any]:
+        if self._engine.name != "polars":
+            return self._engine.rows(odd_moves(moves_of(self._seen)))[0]
+        # Ibis has no window functions there: the joins and leaves are looked at by the engine that is always here.
+        moves = ibis.memtable(
+            self._engine.rows(moves_of(self._seen)),
+            schema={"member": "string", "group_id": "string", "at_us": "int64", "leaving": "int64"},
+        )
+        return dict(odd_moves(moves).to_pyarrow().to_pylist()[0])
 
 
 def measured(

@@ -14,7 +14,6 @@ import ibis
 import ibis.expr.types as ir
 
 from qunflow.retention.facts import Columns, usable
-from qunflow.retention.windows import turns
 
 RULES: Mapping[str, str] = {
     "no_actor": "left out: nobody can be counted",
@@ -64,13 +63,20 @@ def raw_counts(events: ir.Table, columns: Columns) -> ir.Table:
     ).cross_join(alike.aggregate(duplicate_rows=(alike.alike - 1).sum()))
 
 
-def odd_moves(seen: ir.Table) -> ir.Table:
-    """One row: ``joins_while_in`` and ``leaves_without_join`` among facts."""
-    moves = turns(seen)
-    idle = ~(moves.opens | moves.closes)
+def odd_moves(moves: ir.Table) -> ir.Table:
+    """One row: ``joins_while_in`` and ``leaves_without_join`` among the moves of ``moves_of``."""
+    order = ibis.window(group_by=["member", "group_id"], order_by=["at_us", "leaving"])
+    moves = moves.mutate(before=moves.leaving.lag(1, 1).over(order))
+    idle = moves.before == moves.leaving
     return moves.aggregate(
         joins_while_in=(idle & (moves.leaving == 0)).sum(), leaves_without_join=(idle & (moves.leaving == 1)).sum()
     )
+
+
+def moves_of(seen: ir.Table) -> ir.Table:
+    """Joins (``leaving`` 0) and leaves (1): ``member``, ``group_id``, ``at_us``, ``leaving``."""
+    moves = seen.filter(seen.joins | seen.leaves)
+    return moves.select("member", "group_id", "at_us", leaving=ibis.ifelse(moves.joins, 0, 1))
 
 
 def notes_of(counts: Mapping[str, Any], dropped: bool) -> Iterator[Note]:

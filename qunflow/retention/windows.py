@@ -83,34 +83,6 @@ def window_counts(seen: ir.Table, query: Query, first: int, offsets: Sequence[Of
     return rows.group_by(["cohort", "split"]).aggregate(size=rows.count(), **counts)
 
 
-def intervals(seen: ir.Table) -> ir.Table:
-    """
-    Memberships: ``actor``, ``joined_us``, ``left_us`` (null while in), one row a stay of a member in a group.
-
-    A join of somebody who is in and a leave of somebody who is not change nothing. Of one instant the events keep the
-    order of their ``tie``, and without one joins go before leaves.
-    """
-    changes = turns(seen)
-    changes = changes.filter(changes.opens | changes.closes)
-    changes = changes.mutate(left_us=changes.at_us.lead().over(_order()))
-    opened = changes.filter(changes.opens)
-    return opened.select("actor", "left_us", joined_us=opened.at_us)
-
-
-def turns(seen: ir.Table) -> ir.Table:
-    """Joins and leaves with ``opens`` and ``closes``: whether each changes anything."""
-    moves = seen.filter(seen.joins | seen.leaves)
-    moves = moves.mutate(leaving=ibis.cases((moves.joins, 0), else_=1))
-    moves = moves.mutate(before=moves.leaving.lag().over(_order()).fill_null(1))
-    return moves.mutate(
-        opens=(moves.leaving == 0) & (moves.before == 1), closes=(moves.leaving == 1) & (moves.before == 0)
-    )
-
-
-def _order() -> ibis.expr.builders.WindowBuilder:
-    return ibis.window(group_by=["member", "group_id"], order_by=["at_us", "tie", "leaving"])
-
-
 def _place(at_us: ir.IntegerValue, query: Query, offsets: Sequence[Offset]) -> ir.IntegerValue:
     """Where an instant stands on the query's scale: its local day, or itself."""
     return day_number(at_us, offsets) if query.windows == "calendar" else at_us
@@ -125,10 +97,9 @@ def _acted(
     pairs = pairs.filter(pairs.place >= pairs.start)
     gone = pairs.place - pairs.start
     pairs = pairs.mutate(days=gone if query.windows == "calendar" else (gone // DAY_US).cast("int64"))
-    times = {window.name: _inside(pairs, window).cast("int64").sum() for window in wanted}
-    found = pairs.group_by(["actor", "cohort"]).aggregate(**times)
+    found = pairs.group_by(["actor", "cohort"]).aggregate(**{w.name: _inside(pairs, w).sum() for w in wanted})
     enough = query.minimum_occurrences
-    return found.select("actor", "cohort", **{w.name: (found[w.name] >= enough).cast("int64") for w in wanted})
+    return found.select("actor", "cohort", **{w.name: _one_if(found[w.name] >= enough) for w in wanted})
 
 
 def _inside(pairs: ir.Table, window: Window) -> ir.BooleanValue:
@@ -142,16 +113,28 @@ def _inside(pairs: ir.Table, window: Window) -> ir.BooleanValue:
 def _stayed(
     starts: ir.Table, seen: ir.Table, wanted: Sequence[Window], query: Query, offsets: Sequence[Offset]
 ) -> ir.Table:
+    """
+    Whoever's last move in a group, up to then, is a join is in it: moves that change nothing change nothing here.
+
+    Of one instant joins go before leaves. Written without window functions, which not every engine has.
+    """
     step = 1 if query.windows == "calendar" else DAY_US
-    stays = intervals(seen)
-    stays = stays.select(
+    moves = seen.filter(seen.joins | seen.leaves)
+    moves = moves.select(
         "actor",
-        came=_place(stays.joined_us, query, offsets),
-        went=_place(stays.left_us, query, offsets),
+        "member",
+        "group_id",
+        place=_place(moves.at_us, query, offsets),
+        # Even for a join, odd for a leave, in the order of time.
+        move=moves.at_us * 2 + ibis.ifelse(moves.joins, 0, 1),
     )
-    pairs = starts.select("actor", "cohort", "start").join(stays, "actor")
-    there = {}
-    for window in wanted:
-        then = pairs.start + window.since * step
-        there[window.name] = ((pairs.came <= then) & (pairs.went > then).fill_null(True)).cast("int64").max()
-    return pairs.group_by(["actor", "cohort"]).aggregate(**there)
+    pairs = starts.select("actor", "cohort", "start").join(moves, "actor")
+    last = {w.name: pairs.move.max(where=pairs.place <= pairs.start + w.since * step) for w in wanted}
+    places = pairs.group_by(["actor", "cohort", "member", "group_id"]).aggregate(**last)
+    there = {w.name: _one_if((places[w.name] % 2 == 0).fill_null(False)).max() for w in wanted}
+    return places.group_by(["actor", "cohort"]).aggregate(**there)
+
+
+def _one_if(condition: ir.BooleanValue) -> ir.IntegerValue:
+    # Not every engine makes a large integer of a truth.
+    return ibis.ifelse(condition, ibis.literal(1, "int64"), ibis.literal(0, "int64"))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from qunflow.retention.measuring import Engine
 
 Placed = tuple["ir.Table", "Engine | None"]
+# A name no column has, because it is replaced in the text of a statement.
+_TABLE = "qunflow_event_log"
 _NEEDS = {"polars": "polars", "clickhouse": "chdb", "spark": "pyspark"}
 
 
@@ -137,11 +139,11 @@ class _Chdb:
         self.version = str(chdb.query("SELECT version()", "TabSeparated")).strip()
 
     def rows(self, expression: ir.Table) -> list[dict[str, Any]]:
-        """Run an expression over ``events``."""
+        """Run an expression over the file."""
         import ibis
 
         source = f"file('{self._path}', 'Parquet')"
-        text = str(ibis.to_sql(expression, dialect="clickhouse")).replace('"events"', source)
+        text = str(ibis.to_sql(expression, dialect="clickhouse")).replace(f'"{_TABLE}"', source)
         answer = self._chdb.query(text + " SETTINGS join_use_nulls = 1", "ArrowTable")
         found: list[dict[str, Any]] = answer.to_pylist()
         return found
@@ -152,7 +154,7 @@ def _clickhouse(log: EventLog, _url: str) -> Iterator[Placed]:
     import ibis
 
     with _as_parquet(log) as path:
-        yield ibis.table(_schema(path), name="events"), _Chdb(path)
+        yield ibis.table(_schema(path), name=_TABLE), _Chdb(path)
 
 
 @contextmanager

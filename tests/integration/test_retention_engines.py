@@ -1,0 +1,113 @@
+"""One setting switches the engine, and the integers stay: the same queries on every engine that is here."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from qunflow.cli import main
+from qunflow.errors import ConfigurationError
+from qunflow.retention import measure
+from qunflow.retention.facts import Columns
+from qunflow.store.event_logs import EventLog
+from qunflow.store.query_engines import placed
+from tests.spec.test_retention_by_hand import CHANGES, SPAN, a_log, a_query, by_days
+
+COLUMNS = Columns("actor", "at", "event", "group")
+PACKAGES = {"polars": "polars", "clickhouse": "chdb", "spark": "pyspark"}
+
+
+@pytest.fixture(params=["polars", "postgres", "clickhouse", "spark"])
+def engine(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """An engine beside DuckDB, with the address of its server where it has one."""
+    name = str(request.param)
+    if name in PACKAGES and find_spec(PACKAGES[name]) is None:
+        pytest.skip(f"{PACKAGES[name]} is not installed: pip install 'qunflow[{name}]'")
+    url = request.getfixturevalue("empty_postgresql").replace("+psycopg", "") if name == "postgres" else ""
+    yield name, url
+
+
+def questions() -> list[tuple[list[Any], dict[str, Any]]]:
+    """A few logs and queries: both kinds of table in every period, with a split and a sum."""
+    asked = []
+    for seed, period in enumerate(SPAN):
+        luck = random.Random(seed)
+        rows = a_log(luck, CHANGES[0], SPAN[period])
+        query = a_query(luck, CHANGES[0], period)
+        asked += [
+            (rows, query),
+            (rows, {**by_days(luck, query), "split_by": "group", "definitions": ["stay", "rolling"]}),
+        ]
+    return [(rows, {"amount": "size", **query, "target_event": "join"}) for rows, query in asked]
+
+
+def as_log(rows: list[Any], folder: Path, as_file: bool) -> EventLog:
+    columns: list[Any] = [list(values) for values in zip(*rows, strict=True)]
+    at = pa.array(columns[2], pa.timestamp("us", tz="UTC"))
+    size = pa.array([len(name) * 1.01 for name in columns[0]])
+    table = pa.table({"actor": columns[0], "event": columns[1], "at": at, "group": columns[3], "size": size})
+    if not as_file:
+        return EventLog(COLUMNS, table=table)
+    pq.write_table(table, folder / "log.parquet")
+    return EventLog(COLUMNS, path=folder / "log.parquet")
+
+
+def answers(engine: str, url: str, log: EventLog, query: dict[str, Any], aliases: dict[str, str]) -> dict[str, Any]:
+    with placed(log, engine, url) as (table, runs_on):
+        found = measure(table, query, columns=log.columns, aliases=aliases, engine=runs_on).as_json()
+    assert found.pop("engine")["version"]
+    return found
+
+
+def test_the_same_integers_on_every_engine(engine: tuple[str, str], tmp_path: Path) -> None:
+    """Matrices, columns by days, splits, sums and notes are equal to DuckDB's, from a file and from memory."""
+    name, url = engine
+    few = questions()[:3] if name == "spark" else questions()
+    for number, (rows, query) in enumerate(few):
+        log = as_log(rows, tmp_path, as_file=number % 2 == 0)
+        aliases = {"p1": "p2", "p2": "p3"} if number % 3 else {}
+        assert answers(name, url, log, query, aliases) == answers("duckdb", "", log, query, aliases), query
+
+
+@pytest.mark.parametrize("name", ["clickhouse", "pyspark", "trino", "bigquery", "snowflake"])
+def test_the_expression_compiles_for_engines_that_are_not_here(name: str) -> None:
+    """The matrix says itself in the dialect of engines beyond one machine."""
+    import ibis
+
+    from qunflow.retention.matrix import matrix_counts
+    from qunflow.retention.query import Query
+
+    kinds = {"actor": "int64", "at_us": "int64", "interval": "int64", "target": "boolean", "returning": "boolean"}
+    text = str(ibis.to_sql(matrix_counts(ibis.table(kinds, name="seen"), Query(), 0), dialect=name))
+
+    assert "SELECT" in text
+
+
+@pytest.mark.parametrize(("name", "told"), [("oracle", "no engine 'oracle'"), ("postgres", "needs a server")])
+def test_an_engine_that_is_not_there_is_refused(name: str, told: str, tmp_path: Path) -> None:
+    """Nothing else is taken in its place."""
+    log = as_log([("a", "join", CHANGES[0], "g")], tmp_path, as_file=False)
+    with pytest.raises(ConfigurationError, match=told), placed(log, name):
+        pass
+
+
+def test_an_engine_that_is_not_installed_ends_with_a_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The setting is obeyed or refused: exit code 2 and the package to install."""
+    as_log([("a", "join", CHANGES[0], "g")], tmp_path, as_file=True)
+    monkeypatch.setattr("qunflow.store.query_engines.find_spec", lambda name: None)
+    monkeypatch.setenv("QUNFLOW_ENGINE", "spark")
+
+    with pytest.raises(SystemExit) as left:
+        main(["retention", "--events", str(tmp_path / "log.parquet")])
+
+    assert left.value.code == 2
+    assert "qunflow[spark]" in capsys.readouterr().err
