@@ -1,15 +1,19 @@
 """
 WeCom callbacks: the address check and the events.
 
-Signature first, then decryption, then XML; every failure gets one and the same answer. What is kept is the decrypted
-XML as it came, named by its hash, because events have no number of their own; what it means is read by acquisition.
+Signature first, then decryption, then XML; every failure gets one and the same answer, at the same time after it came,
+so that neither words nor waiting tell how far a guess got. What is kept is the decrypted XML as it came, named by its
+hash, because events have no number of their own; what it means is read by acquisition.
 
 Source: WeCom developer centre, pages 90238 and 90968 (read 2026-11-21).
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
@@ -22,24 +26,41 @@ from qunflow.web.keeping import keep
 from qunflow.web.ports import ports_of
 from qunflow.web.refusals import Refusal
 
+# Longer than the longest way to a refusal takes, and nothing to a sender that has five seconds.
+REFUSED_AFTER_S = 0.02
+
 router = APIRouter()
 
 
 @router.get("/wecom/callback")
 async def check_address(request: Request) -> Response:
     """Answer the check WeCom makes when the address is saved: the decrypted echo, nothing else."""
-    echo = _opened(request, request.query_params.get("echostr", ""))
+    async with _refused_alike():
+        echo = _opened(request, request.query_params.get("echostr", ""))
     return PlainTextResponse(echo)
 
 
 @router.post("/wecom/callback")
 async def receive_event(request: Request) -> Response:
     """Keep an event, then answer 200 with nothing; a repetition is answered the same."""
-    message = _opened(request, _encrypted(await read_body(request)))
-    _fields(message)
-    key = hashlib.sha256(message).hexdigest()
-    await keep(request, "wecom", key, message)
+    body = await read_body(request)
+    async with _refused_alike():
+        message = _opened(request, _encrypted(body))
+        _fields(message)
+    await keep(request, "wecom", hashlib.sha256(message).hexdigest(), message)
     return PlainTextResponse("")
+
+
+@asynccontextmanager
+async def _refused_alike() -> AsyncIterator[None]:
+    """Let every refusal leave at the same time after its request was read."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        yield
+    except Refusal:
+        await asyncio.sleep(began + REFUSED_AFTER_S - loop.time())
+        raise
 
 
 def _crypto(request: Request) -> CallbackCrypto:

@@ -37,6 +37,9 @@ def read_fields(document: bytes) -> Fields:
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
     try:
+        # Expat believes a byte order mark more than what it is told.
+        if "\0" in document.decode():
+            raise _unreadable()
         parser.Parse(document, True)
     except (expat.ExpatError, ValueError) as error:
         raise _unreadable() from error

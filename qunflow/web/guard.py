@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -20,6 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from qunflow.web.refusals import Refusal, refusal_response
 
 MAX_BODY_BYTES = 1_000_000
+
+# Some servers hand on raw bytes in an address, and nobody further in expects them.
+_VISIBLE = "".join(map(chr, range(33, 127)))
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ class Guard:
             return
         began = self._timer()
         state = scope.setdefault("state", {})
+        scope["query_string"] = quote_from_bytes(scope["query_string"], safe=_VISIBLE).encode()
         state.update(request_id=secrets.token_hex(8), nonce=secrets.token_urlsafe(16))
         sent: list[int] = []
         await self._answer(scope, receive, self._dressed(state, send, sent))

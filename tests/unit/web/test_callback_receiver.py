@@ -7,8 +7,6 @@ from urllib.parse import urlencode
 
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from qunflow.connectors.wecom.crypto import CallbackCrypto
 from qunflow.store import inbox
@@ -111,48 +109,3 @@ def test_without_a_token_the_receiver_says_so(ports: WebPorts) -> None:
     with TestClient(create_app(bare)) as client:
         found = client.post("/wecom/callback", content=b"<xml/>")
     assert (found.status_code, found.json()["error"]["code"]) == (503, "callback_not_set_up")
-
-
-def test_any_flipped_bit_is_refused(client: TestClient, crypto: CallbackCrypto, ports: WebPorts) -> None:
-    """Whoever changes a bit of the ciphertext, signature, time or nonce is refused, and nothing is kept."""
-    sealed = crypto.seal(EVENT)
-    fixed = ("1763700001", "372623149")
-    good = [crypto.signature(*fixed, sealed), *fixed, sealed]
-
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(which=st.integers(0, 3), place=st.integers(0, 10_000), bit=st.integers(0, 7))
-    def flipped(which: int, place: int, bit: int) -> None:
-        parts = [part.encode() for part in good]
-        changed = bytearray(parts[which])
-        changed[place % len(changed)] ^= 1 << bit
-        parts[which] = bytes(changed)
-        query = urlencode(dict(zip(("msg_signature", "timestamp", "nonce"), parts[:3], strict=True)))
-        body = b"<xml><Encrypt>" + parts[3] + b"</Encrypt></xml>"
-        assert answer(client, f"/wecom/callback?{query}", body) == (403, "callback_refused")
-
-    flipped()
-    assert kept(ports) == []
-
-
-def test_signed_garbage_never_raises_another_error(client: TestClient, crypto: CallbackCrypto, ports: WebPorts) -> None:
-    """Even the holder of the key cannot make the receiver stumble: whatever is inside, 200 or the one refusal."""
-
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(inside=st.binary(max_size=200) | st.text(max_size=80).map(lambda t: f"<xml><a>{t}</a></xml>".encode()))
-    def garbage(inside: bytes) -> None:
-        sealed = crypto.seal(inside)
-        assert answer(client, address(crypto, sealed), envelope(sealed)) in ((200, ""), (403, "callback_refused"))
-
-    garbage()
-
-
-def test_unsigned_garbage_never_raises_another_error(client: TestClient) -> None:
-    """Anybody may post anything, in the address and in the body."""
-
-    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(body=st.binary(max_size=300), signature=st.text(max_size=50), nonce=st.text(max_size=50))
-    def garbage(body: bytes, signature: str, nonce: str) -> None:
-        query = urlencode({"msg_signature": signature, "nonce": nonce, "timestamp": "1"}, errors="replace")
-        assert answer(client, f"/wecom/callback?{query}", body) == (403, "callback_refused")
-
-    garbage()
