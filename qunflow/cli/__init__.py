@@ -30,6 +30,8 @@ COMMANDS = {
     "outbox": "qunflow.cli.delivery:app",
     "plan": "qunflow.cli.plan:plan",
     "team": "qunflow.cli.team:app",
+    "absence": "qunflow.cli.absence:app",
+    "todo": "qunflow.cli.todo:app",
     "ledger": "qunflow.cli.ledger:app",
     "report": "qunflow.cli.report:report",
     "web": "qunflow.cli.web:web",

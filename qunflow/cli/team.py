@@ -44,7 +44,7 @@ def link(userid: str, *, workspace: WorkspaceOption = None) -> int:
     from qunflow.store import team
 
     with _opened(workspace) as here:
-        member = _member(here, userid)
+        member = member_of(here, userid)
         at = here.clock.now()
         token = here.store.write(partial(team.issue, userid=member.userid, purpose="link", at=at))
         here.store.write(partial(_note, here=here, what="link", userid=userid))
@@ -58,7 +58,7 @@ def code(userid: str, *, workspace: WorkspaceOption = None) -> int:
     from qunflow.store import team
 
     with _opened(workspace) as here:
-        member = _member(here, userid)
+        member = member_of(here, userid)
         print(here.store.write(partial(team.issue, userid=member.userid, purpose="code", at=here.clock.now())))
         here.store.write(partial(_note, here=here, what="code", userid=userid))
     return 0
@@ -76,7 +76,8 @@ def revoke(userid: str, *, workspace: WorkspaceOption = None) -> int:
     return 0
 
 
-def _member(here: Runtime, userid: str) -> Member:
+def member_of(here: Runtime, userid: str) -> Member:
+    """Somebody of the team. Raises: BadInput naming those there are."""
     from qunflow.errors import BadInput
 
     member = here.workspace.member(userid)

@@ -23,6 +23,8 @@ from qunflow.store.tables import contents, groups, memberships, targets
 Phase = Literal["unapproved", "later", "now", "late", "done"]
 # What a person looks at first.
 _URGENCY: tuple[Phase, ...] = ("late", "now", "later", "unapproved", "done")
+# The platform holds the task; of an unknown one nobody knows yet.
+_MADE = ("sent", "reconciled")
 _SHOWN = ("planned", "checked", "approved", *OUT, "dead")
 
 
@@ -189,7 +191,7 @@ def _tasks(conn: Connection, rows: Sequence[Row[Any]]) -> Iterable[Task]:
             due_at=first.due_at,
             not_after=first.not_after,
             text=first.text,
-            is_made=any(row.state in OUT for row in mine),
+            is_made=any(row.state in _MADE for row in mine),
             waiting=tuple(row.group_name for row in waiting),
             done=tuple(row.group_name for row in mine if row.outcome == "delivered"),
             people=sum(people.get(row.target_ref, 0) for row in waiting),

@@ -16,6 +16,8 @@ from qunflow.settings.workspace import Workspace
 from qunflow.store.engine import Store
 from qunflow.store.vault import Vault
 
+_MADE_OF_ONE = ("correction", "by-hand")
+
 
 class Words(Protocol):
     """A language catalogue: texts by key."""
@@ -53,8 +55,9 @@ class WebPorts:
     titles: Mapping[str, str] = field(default_factory=dict)
 
     def title_of(self, slot_key: str) -> str:
-        """What people call a slot."""
-        return title_of(self.titles, slot_key)
+        """What people call a slot, and that it is a correction of one or sent by hand instead."""
+        title, made = title_of(self.titles, slot_key), slot_key.rpartition("/")[2]
+        return title + self.language.text(f"desk.made.{made}") if made in _MADE_OF_ONE else title
 
 
 def ports_of(request: Request) -> WebPorts:

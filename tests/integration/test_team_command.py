@@ -31,8 +31,9 @@ def run(
     monkeypatch.setenv("QUNFLOW_WEB_URL", "https://go.example.com")
     folder = tmp_path / "brand"
     write_workspace(folder, None, date(2026, 3, 2))
-    with (folder / "qunflow.yaml").open("a", encoding="utf-8") as file:
-        file.write("\nteam:\n  - {userid: li, name: 小李, roles: [approver, operator]}\n")
+    settings = folder / "qunflow.yaml"
+    alone = "team:\n  - {userid: li, name: 小李, roles: [approver, operator]}\n"
+    settings.write_text(re.sub(r"team:\n(?:  - .*\n)+", alone, settings.read_text("utf-8")), "utf-8")
     shutil.copy(sqlite_template, folder / "state" / "qunflow.sqlite3")
 
     def run_team(*words: str) -> tuple[int, str, str]:
