@@ -41,7 +41,7 @@ def gives(function: str, value: object) -> Edit:
     def edit(tree: ast.Module) -> int:
         found = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one.name == function]
         for one in found:
-            one.body = [ast.Return(ast.Constant(value) if value is None else ast.List([], ast.Load()))]
+            one.body = [ast.Return(ast.parse(repr(value), mode="eval").body)]
         return len(found)
 
     return edit
@@ -118,7 +118,7 @@ MUTANTS = (
     ),
     Mutant("nobody asks the platform", "qunflow/delivery/recover.py", gives("_matches", [])),
     Mutant("no quota", "qunflow/delivery/bounds.py", gives("_over_quota", None)),
-    Mutant("no quiet hours", "qunflow/delivery/bounds.py", gives("_quiet", None)),
+    Mutant("no quiet hours", "qunflow/delivery/bounds.py", gives("quiet_now", False)),
     Mutant("no opt-out", "qunflow/delivery/bounds.py", gives("_suppressed", None)),
 )
 
