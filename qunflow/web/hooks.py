@@ -1,5 +1,5 @@
 """
-Form and order hooks: signed JSON, kept raw.
+Form and order hooks: JSON of a sender who knows a secret, kept raw.
 
 A form entry is kept whatever its fields look like, because a form changes under its owner's hands; what is missing is
 found and quarantined by acquisition. An order is money, so its shape is checked here and a wrong one is refused with
@@ -11,6 +11,8 @@ Source: open.jinshuju.net, form push (read 2026-11-21).
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -18,14 +20,18 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from qunflow.web.bodies import json_object, read_body
+from qunflow.web.drift import drift_of, entry_of, serial_of
 from qunflow.web.keeping import keep
+from qunflow.web.metrics import metrics_of
+from qunflow.web.pages import request_id
 from qunflow.web.ports import ports_of
 from qunflow.web.refusals import Refusal
-from qunflow.web.signatures import require_signature
+from qunflow.web.signatures import require_key, require_signature
 
 MAX_FEN = 10**12
 
 router = APIRouter()
+log = logging.getLogger(__name__)
 
 Fen = Annotated[int, Field(strict=True, ge=0, le=MAX_FEN)]
 Short = Annotated[str, Field(max_length=64)]
@@ -63,13 +69,18 @@ class OrderHook(BaseModel):
 
 @router.post("/hooks/forms/{form}")
 async def receive_entry(request: Request, form: str) -> Response:
-    """Keep an entry of a form of the workspace."""
+    """Keep an entry of a form of the workspace, signed by its sender."""
     body = await read_body(request)
     require_signature(request, body)
-    if form not in {known.form for known in ports_of(request).workspace.forms}:
-        raise Refusal(404, "unknown_form")
-    entry = json_object(body)
-    return await _kept(request, "form", f"{form}/{_serial(entry, body)}", entry | {"form": form})
+    return await _kept_entry(request, form, body)
+
+
+@router.post("/hooks/forms/{form}/{key}")
+async def receive_unsigned_entry(request: Request, form: str, key: str) -> Response:
+    """Keep an entry of a form platform that cannot sign: the address it was given ends in the form's key."""
+    body = await read_body(request)
+    require_key(request, f"form:{form}", key)
+    return await _kept_entry(request, form, body)
 
 
 @router.post("/hooks/orders")
@@ -81,18 +92,25 @@ async def receive_order(request: Request) -> Response:
     return await _kept(request, "order", order.key, order.model_dump(mode="json", exclude_none=True))
 
 
-async def _kept(request: Request, source: str, key: str, body: dict[str, Any]) -> Response:
-    new = await keep(request, source, key, body)
-    return JSONResponse({"state": "kept" if new else "known"})
-
-
-def _serial(entry: dict[str, Any], body: bytes) -> str:
-    inside = entry.get("entry")
-    number = inside.get("serial_number") if isinstance(inside, dict) else None
-    if isinstance(number, int | str) and not isinstance(number, bool) and str(number).strip():
-        return str(number)
+async def _kept_entry(request: Request, form: str, body: bytes) -> Response:
+    mapping = next((one for one in ports_of(request).workspace.forms if one.form == form), None)
+    if mapping is None:
+        raise Refusal(404, "unknown_form")
+    entry = entry_of(json_object(body)) | {"form": form}
     # Without its number an entry cannot be told from another one but by what it says.
-    return "sha256:" + hashlib.sha256(body).hexdigest()
+    serial = serial_of(entry) or "sha256:" + hashlib.sha256(body).hexdigest()
+    warnings = drift_of(entry, mapping).warnings
+    if warnings:
+        metrics_of(request).drifted(form)
+        log.warning("form drifted", extra={"request_id": request_id(request), "error": "; ".join(warnings)})
+    return await _kept(request, "form", f"{form}/{serial}", entry, warnings)
+
+
+async def _kept(
+    request: Request, source: str, key: str, body: dict[str, Any], warnings: Sequence[str] = ()
+) -> Response:
+    state = "kept" if await keep(request, source, key, body) else "known"
+    return JSONResponse({"state": state, **({"warnings": warnings} if warnings else {})})
 
 
 def _order(body: dict[str, Any]) -> OrderHook:

@@ -10,9 +10,10 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qunflow.acquisition.forms import FormMap, pushed_entry
 from qunflow.store import inbox
 from qunflow.web.ports import WebPorts
-from qunflow.web.signatures import sign
+from qunflow.web.signatures import key_for, sign
 
 SECRET = "a hook secret for tests"
 ORDER = {
@@ -67,8 +68,67 @@ def test_an_entry_without_its_number_is_kept_all_the_same(client: TestClient, po
     """A form that changed its shape loses nothing: the row waits for a person, not a 5xx."""
     where = f"/hooks/forms/{form_of(ports)}"
     for drifted in ({"entry": {"field_1": "a"}}, {"entry": []}, {"entry": {"serial_number": True}}, {}):
-        assert post(client, where, drifted) == (200, {"state": "kept"})
+        status, told = post(client, where, drifted)
+        assert (status, told["state"], bool(told["warnings"])) == (200, "kept", True)
     assert len(kept(ports, "form")) == 4
+
+
+def test_a_form_that_changed_is_said_and_counted(client: TestClient, ports: WebPorts) -> None:
+    """A field nobody mapped and one that is gone are named in the answer and the log, their values nowhere."""
+    changed = entry(ports, 8)
+    changed["entry"] = {"serial_number": 8, "field_1": "小林", "field_9": "13800000000", "13800000000": "x"}
+    status, told = post(client, f"/hooks/forms/{form_of(ports)}", changed)
+    assert (status, told) == (
+        200,
+        {"state": "kept", "warnings": ["unknown_field: field_9, …", "missing_field: field_2"]},
+    )
+    registry = client.app.state.metrics.registry
+    assert registry.get_sample_value("qunflow_form_drift_total", {"form": form_of(ports)}) == 1
+
+
+def test_a_generic_row_is_an_entry_under_the_usual_names(client: TestClient, ports: WebPorts) -> None:
+    """A form that sends a flat row is read like an export: acquisition finds number, name and phone in it."""
+    row = {"序号": 7, "姓名": "小林", "手机号": "13800000000", "field_1": "小林", "field_2": "13800000000"}
+    assert post(client, f"/hooks/forms/{form_of(ports)}", row) == (200, {"state": "kept"})
+    assert post(client, f"/hooks/forms/{form_of(ports)}", row) == (200, {"state": "known"})
+    (found,) = kept(ports, "form")
+    assert isinstance(found.body, dict)
+    lead = pushed_entry(found.body, FormMap(form_of(ports), "neighbours", {}))
+    assert (found.key, lead.source_key, lead.name, lead.phone) == (f"{form_of(ports)}/7", "7", "小林", "13800000000")
+
+
+def test_a_platform_that_cannot_sign_has_an_address_with_a_key(client: TestClient, ports: WebPorts) -> None:
+    """The key fits one form only; a wrong one is refused like a wrong signature."""
+    form = form_of(ports)
+    key = key_for(SECRET, f"form:{form}")
+    assert client.post(f"/hooks/forms/{form}/{key}", json=entry(ports, 9)).json() == {"state": "kept"}
+    for wrong in (key_for(SECRET, "form:another"), key[:-1], key_for("another", f"form:{form}")):
+        found = client.post(f"/hooks/forms/{form}/{wrong}", json=entry(ports, 9))
+        assert (found.status_code, found.json()["error"]["code"]) == (401, "bad_signature")
+    assert len(kept(ports, "form")) == 1
+
+
+@pytest.mark.parametrize(
+    ("shift_s", "status", "code"),
+    [(0, 200, ""), (-300, 200, ""), (300, 200, ""), (-301, 401, "stale_signature"), (301, 401, "stale_signature")],
+)
+def test_a_signed_time_must_be_near(client: TestClient, ports: WebPorts, shift_s: int, status: int, code: str) -> None:
+    """Whoever signs the time as well is protected from old bodies sent again; five minutes either way."""
+    raw, timestamp = json.dumps(ORDER).encode(), str(int(ports.clock.now().timestamp()) + shift_s)
+    headers = {"X-Qunflow-Timestamp": timestamp, "X-Qunflow-Signature": sign(SECRET, raw, timestamp)}
+    found = client.post("/hooks/orders", content=raw, headers=headers)
+    assert (found.status_code, found.json().get("error", {}).get("code", "")) == (status, code)
+
+
+@pytest.mark.parametrize("timestamp", ["", "soon", "-1", "1e9", "9" * 13, "１７７２６８３２００"])
+def test_a_time_can_neither_be_added_nor_taken_away(client: TestClient, ports: WebPorts, timestamp: str) -> None:
+    """A signature is for the body with its time; without it, or with another one, it is worth nothing."""
+    raw, now = json.dumps(ORDER).encode(), str(int(ports.clock.now().timestamp()))
+    signed = {"X-Qunflow-Signature": sign(SECRET, raw, now)}
+    stated = {"X-Qunflow-Timestamp": timestamp.encode()} if timestamp else {}
+    assert client.post("/hooks/orders", content=raw, headers={**signed, **stated}).status_code == 401
+    nonsense = {"X-Qunflow-Signature": sign(SECRET, raw, timestamp), **stated}
+    assert client.post("/hooks/orders", content=raw, headers=nonsense).status_code == (401 if timestamp else 200)
 
 
 def test_an_unknown_form_is_refused_by_name_of_the_setting(client: TestClient) -> None:
