@@ -12,7 +12,7 @@ from typing import Any
 from prefect import flow
 
 from qunflow.settings.params import StageParams
-from tasks.acquisition import keep_roster
+from tasks.acquisition import follow_roster
 from tasks.delivery import settle
 from tasks.plan_ahead import look_ahead
 from tasks.stage_run import stage_run
@@ -28,7 +28,7 @@ def upkeep(params: StageParams = StageParams()) -> dict[str, Any]:
     """
     with stage_run("upkeep", params) as run:
         if not run.already_done:
-            roster = keep_roster(run)
+            roster = follow_roster(run)
             run.rows_in, run.rows_out = roster.seen, roster.changed
             if not run.dry_run:
                 settle(run)

@@ -124,12 +124,26 @@ def read_rosters(run: StageRun, group_keys: Sequence[str]) -> tuple[GroupNews, .
     return roster.read_groups(run.community, group_keys, run.now)
 
 
+@step("拉新:跟回调", timeout_s=900)
+def follow_rosters(run: StageRun, group_keys: Sequence[str]) -> tuple[GroupNews, ...]:
+    """Apply what callbacks told of some groups, and read those of which one may have got lost."""
+    return roster.follow_groups(run.community, group_keys, run.now)
+
+
 def keep_roster(run: StageRun, groups_per_task: int = GROUPS_PER_TASK) -> RosterNews:
     """Read every group's members, a chunk of groups a task."""
+    return RosterNews(tuple(one for part in _parts(run, groups_per_task) for one in read_rosters(run, part)))
+
+
+def follow_roster(run: StageRun, groups_per_task: int = GROUPS_PER_TASK) -> RosterNews:
+    """Bring every group up to date by its callbacks, and read only those that need it."""
+    return RosterNews(tuple(one for part in _parts(run, groups_per_task) for one in follow_rosters(run, part)))
+
+
+def _parts(run: StageRun, groups_per_task: int) -> list[tuple[str, ...]]:
     run.runtime.store.write(partial(members.sync_groups, workspace=run.runtime.workspace))
     keys = [group.key for group in run.community.groups_on(run.day)]
-    looks = [read_rosters(run, part) for part in roster.parts(keys, groups_per_task)]
-    return RosterNews(tuple(one for look in looks for one in look))
+    return list(roster.parts(keys, groups_per_task))
 
 
 def roster_frame(found: RosterNews, invited: Sequence[int], run: StageRun) -> pd.DataFrame:
@@ -141,7 +155,7 @@ def roster_frame(found: RosterNews, invited: Sequence[int], run: StageRun) -> pd
         {
             "group": one.group_key,
             "members": one.members,
-            "listed": one.listed,
+            "listed": one.listed - one.in_flight,
             "expected_members": one.members_before + one.joins - one.leaves,
             "left_without_join": one.left_without_join,
             "invited_members": len(inside[one.group_id]),

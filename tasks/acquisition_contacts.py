@@ -28,6 +28,7 @@ from qunflow.clock import local_day
 from qunflow.delivery.welcome_codes import remember_welcome
 from qunflow.errors import BadInput
 from qunflow.runtime import Runtime, current
+from qunflow.runtime.group_reading import staff_of
 from qunflow.settings.workspace import Community
 from qunflow.store import inbox, people
 from qunflow.store.inbox import InboxRow
@@ -54,11 +55,6 @@ def _xml(row: InboxRow) -> bytes:
     if isinstance(row.body, bytes):
         return row.body
     return str(row.body.get("xml", "")).encode()
-
-
-def staff_of(community: Community) -> set[str]:
-    """Everybody who may have contacts for a community: helper, group owners and admins."""
-    return {community.helper, *(userid for group in community.groups for userid in (group.owner, group.admin))}
 
 
 def keep_contact_callbacks(community: Community, now: datetime) -> ContactNews:

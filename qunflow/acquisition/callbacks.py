@@ -47,7 +47,8 @@ class MembersMoved:
     """
     People joined or left one group at ``happened_at``; the only place where the time of leaving is told.
 
-    ``by_code`` tells of joins only: whether a code was scanned.
+    ``by_code`` tells of joins only: whether a code was scanned. ``version_before`` and ``version_after`` name the
+    member list before and after the change; older deliveries leave them empty.
     """
 
     chat_id: str
@@ -55,6 +56,8 @@ class MembersMoved:
     happened_at: datetime
     joined: bool
     by_code: bool = False
+    version_before: str = ""
+    version_after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,8 @@ def understood(xml: bytes) -> Callback:
     if event == "change_external_chat" and values.get("UpdateDetail") in _MEMBER_UPDATES:
         joined = values["UpdateDetail"] == "add_member"
         by_code = joined and values.get("JoinScene") == "3"
-        return MembersMoved(_required(values, "ChatId"), members, _instant(values), joined, by_code)
+        versions = values.get("LastMemVer", ""), values.get("CurMemVer", "")
+        return MembersMoved(_required(values, "ChatId"), members, _instant(values), joined, by_code, *versions)
     return OtherEvent(f"{event}/{change}".strip("/") or "unnamed")
 
 

@@ -80,6 +80,7 @@ class GroupNews:
         listed: external people on the platform's roster.
         left_without_join: people a callback said had left whom nobody ever saw join.
         problem: why the group could not be read, else empty.
+        in_flight: how many more people the roster lists than are in, as it shows changes some seconds late.
     """
 
     group_id: int
@@ -91,6 +92,7 @@ class GroupNews:
     leaves: int
     left_without_join: int = 0
     problem: str = ""
+    in_flight: int = 0
 
 
 @dataclass(frozen=True, slots=True)

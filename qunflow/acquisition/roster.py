@@ -1,21 +1,19 @@
 """
-Comparing what the platform says is in a group with what we believed: who joined, who left.
+Comparing what the platform says is in a group with what is on file: which memberships begin, end or change.
 
-The roster is the truth. It tells when somebody joined, never when somebody left: that time comes from a callback when
-there is one, and is otherwise only bounded, by the last sighting and by the look at the roster that missed the person.
+When somebody was in is worked out by ``stays``; here a look at a roster is read, and what comes out is held against
+the memberships that are on file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-# Two sources round the same join differently (a log to the minute, the roster to the second).
-SAME_STAY = timedelta(seconds=90)
+from qunflow.acquisition.stays import LAG, SAME_STAY, Evidence, Seen, Stay, stays_of
+
 SCENE_OF_CODE = 3
-BY_CALLBACK = "callback"
-BY_ROSTER = "roster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,128 +33,142 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenStay:
-    """A membership believed to be open."""
+class Told:
+    """What callbacks told of one person in one group; joins with whether a code was scanned."""
+
+    joins: Mapping[datetime, bool]
+    leaves: frozenset[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class OnFile:
+    """A membership as it stands; ``join_scene`` is ``None`` until a roster showed how the person came."""
 
     membership_id: int
     person_id: int
     joined_at: datetime
+    left_at: datetime | None
+    left_known_by: str | None
     last_seen_at: datetime
+    join_scene: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class Change:
     """
-    The end of a stay: at ``left_at`` if ``known_by`` is a callback, else at some time after ``not_before``.
+    A membership that begins (``was`` is ``None``), changes, or turns out never to have been (``stay`` is ``None``).
 
-    ``membership_id`` is 0 for a stay that began and ended between two looks.
+    ``shown`` says how the person came where this look told it; ``by_code`` what a callback said of it.
     """
 
-    membership_id: int
     person_id: int
-    joined_at: datetime
-    left_at: datetime
-    not_before: datetime
-    known_by: str
+    was: OnFile | None
+    stay: Stay | None
+    shown: Sighting | None = None
+    by_code: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RosterDiff:
-    """What one look at a group changed."""
-
-    joins: tuple[Sighting, ...]
-    leaves: tuple[Leave, ...]
-    still_there: tuple[int, ...]
+NOTHING_TOLD = Told({}, frozenset())
 
 
 def sightings(
     member_list: Iterable[Mapping[str, object]], person_of: Mapping[str, int], channels: Mapping[str, str]
 ) -> tuple[Sighting, ...]:
     """
-    The external people of a group's detail, as the platform lists them.
+    The external people of a group's detail; who is in with two accounts is one person, since the earlier join.
 
     Args:
         person_of: external id → person; somebody missing there is left out.
         channels: state carried by a join way → channel key; an unknown state is kept as it is.
     """
-    found = []
+    found: dict[int, Sighting] = {}
     for member in member_list:
         person = person_of.get(str(member.get("userid", "")))
         if member.get("type") != 2 or person is None:
             continue
         inviter = member.get("invitor")
         state = str(member.get("state", ""))
-        found.append(
-            Sighting(
-                person,
-                datetime.fromtimestamp(int(str(member["join_time"])), UTC),
-                int(str(member.get("join_scene", 0))),
-                str(inviter.get("userid", "")) if isinstance(inviter, Mapping) else "",
-                channels.get(state, state),
-            )
+        one = Sighting(
+            person,
+            datetime.fromtimestamp(int(str(member["join_time"])), UTC),
+            int(str(member.get("join_scene", 0))),
+            str(inviter.get("userid", "")) if isinstance(inviter, Mapping) else "",
+            channels.get(state, state),
         )
-    return tuple(found)
+        if person not in found or one.joined_at < found[person].joined_at:
+            found[person] = one
+    return tuple(found.values())
 
 
-def roster_diff(
-    seen: Sequence[Sighting],
-    open_stays: Sequence[OpenStay],
-    *,
-    looked_at: datetime,
-    told_leaves: Mapping[int, tuple[datetime, ...]],
-    told_joins: Iterable[Sighting] = (),
-    past_joins: frozenset[tuple[int, datetime]] = frozenset(),
-) -> RosterDiff:
+def changes(
+    person_id: int,
+    rows: Sequence[OnFile],
+    told: Told,
+    looks: Sequence[datetime],
+    sighting: Sighting | None = None,
+) -> list[Change]:
     """
-    Joins and leaves between what was believed and what is there.
+    What must change on file for one person in one group.
 
     Args:
-        looked_at: when the roster was read, UTC.
-        told_leaves: person → instants at which a callback said that person left this group.
-        told_joins: joins a callback told of. Whoever joins and leaves between two looks is in no roster, and
-            forgetting them would make retention look better than it is.
-        past_joins: person and joining time of stays that are already recorded as ended.
+        rows: every membership the person has there.
+        looks: when the roster was read, ascending; a ``sighting`` is what the last of them showed.
     """
-    diff = _between_looks(seen, open_stays, looked_at, told_leaves)
-    seen_joins = {(one.person_id, one.joined_at) for one in diff.joins}
-    known = seen_joins | {(stay.person_id, stay.joined_at) for stay in open_stays}
-    passed_through = [one for one in told_joins if not _is_known(one, known | past_joins)]
-    visits = [OpenStay(0, one.person_id, one.joined_at, one.joined_at) for one in passed_through]
-    short = [_leave(visit, None, looked_at, told_leaves.get(visit.person_id, ())) for visit in visits]
-    return RosterDiff((*diff.joins, *passed_through), (*diff.leaves, *short), diff.still_there)
+    row_shown = _row_shown(rows, sighting, told) if sighting else None
+    seen = [_seen(row) for row in rows if row is not row_shown and not _is_told_only(row, told)]
+    if sighting is not None:
+        seen.append(Seen(sighting.joined_at, looks[-1]))
+    stays = stays_of(Evidence(seen, tuple(told.joins), told.leaves), looks)
+    by_start = {row.joined_at: row for row in rows if row is not row_shown}
+    if sighting is not None and row_shown is not None:
+        by_start[sighting.joined_at] = row_shown
+    found: list[Change] = []
+    for stay in stays:
+        was = by_start.pop(stay.joined_at, None)
+        shown = sighting if sighting and sighting.joined_at == stay.joined_at else None
+        if was is None or not _same(was, stay) or (shown is not None and was.join_scene is None):
+            found.append(Change(person_id, was, stay, shown, told.joins.get(stay.joined_at, False)))
+    return [*(Change(person_id, row, None) for row in by_start.values()), *found]
 
 
-def _is_known(one: Sighting, known: Iterable[tuple[int, datetime]]) -> bool:
-    return any(person == one.person_id and abs(at - one.joined_at) <= SAME_STAY for person, at in known)
+def in_flight(rows: Iterable[OnFile], listed: Collection[int], looked_at: datetime) -> int:
+    """
+    How many more people a look lists than are on file because it shows changes some seconds late.
+
+    Args:
+        rows: the memberships of the group as they are after the look.
+    """
+    latest = {row.person_id: row for row in sorted(rows, key=lambda row: row.joined_at)}
+    since = looked_at - LAG
+    ahead = [row for row in latest.values() if row.left_at is None and row.person_id not in listed]
+    behind = [row for row in latest.values() if row.left_at is not None and row.person_id in listed]
+    late = sum(row.left_at is not None and row.left_at >= since for row in behind)
+    return late - sum(row.joined_at > since for row in ahead)
 
 
-def _between_looks(
-    seen: Iterable[Sighting],
-    open_stays: Iterable[OpenStay],
-    looked_at: datetime,
-    told_leaves: Mapping[int, tuple[datetime, ...]],
-) -> RosterDiff:
-    now_there = {sighting.person_id: sighting for sighting in seen}
-    believed = {stay.person_id: stay for stay in open_stays}
-    joins = [one for one in now_there.values() if not _same_stay(one, believed.get(one.person_id))]
-    gone = [stay for stay in believed.values() if not _same_stay(now_there.get(stay.person_id), stay)]
-    leaves = [
-        _leave(stay, now_there.get(stay.person_id), looked_at, told_leaves.get(stay.person_id, ())) for stay in gone
-    ]
-    still = tuple(stay.membership_id for stay in believed.values() if stay not in gone)
-    return RosterDiff(tuple(joins), tuple(leaves), still)
+def _row_shown(rows: Sequence[OnFile], sighting: Sighting, told: Told) -> OnFile | None:
+    """The row a sighting is of: the same instant, or a near one that no roster has shown yet."""
+    exact = [row for row in rows if row.joined_at == sighting.joined_at]
+    near = [row for row in rows if row.join_scene is None and _is_near(row.joined_at, sighting.joined_at, told)]
+    nearest = sorted(near, key=lambda row: (abs(row.joined_at - sighting.joined_at), row.joined_at))
+    return next(iter([*exact, *nearest]), None)
 
 
-def _same_stay(sighting: Sighting | None, stay: OpenStay | None) -> bool:
-    return sighting is not None and stay is not None and abs(sighting.joined_at - stay.joined_at) <= SAME_STAY
+def _is_near(one: datetime, other: datetime, told: Told) -> bool:
+    low, high = min(one, other), max(one, other)
+    return high - low <= SAME_STAY and not any(low < leave <= high for leave in told.leaves)
 
 
-def _leave(stay: OpenStay, again: Sighting | None, looked_at: datetime, told: tuple[datetime, ...]) -> Leave:
-    # Whoever is back with a new joining time left before that time at the latest.
-    latest = min(looked_at, again.joined_at) if again else looked_at
-    said = [moment for moment in told if stay.joined_at <= moment <= latest]
-    if said:
-        return Leave(stay.membership_id, stay.person_id, stay.joined_at, max(said), max(said), BY_CALLBACK)
-    left_at = max(latest, stay.joined_at)
-    earliest = min(max(stay.last_seen_at, stay.joined_at), left_at)
-    return Leave(stay.membership_id, stay.person_id, stay.joined_at, left_at, earliest, BY_ROSTER)
+def _seen(row: OnFile) -> Seen:
+    if row.left_known_by in (None, "callback", "roster"):
+        return Seen(row.joined_at, row.last_seen_at)
+    return Seen(row.joined_at, row.last_seen_at, row.left_at, row.left_known_by or "")
+
+
+def _is_told_only(row: OnFile, told: Told) -> bool:
+    return row.join_scene is None and row.last_seen_at == row.joined_at and row.joined_at in told.joins
+
+
+def _same(row: OnFile, stay: Stay) -> bool:
+    found = (row.joined_at, row.left_at, row.left_known_by)
+    return found == (stay.joined_at, stay.left_at, stay.left_known_by)

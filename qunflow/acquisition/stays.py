@@ -54,7 +54,7 @@ class Stay:
     Args:
         left_at: when a callback says so, else the latest the leave can have been.
         left_known_by: callback, roster (then only bounded) or the source that told it in full.
-        last_seen_at: the last instant at which the person was certainly in; the other bound of the leave.
+        last_seen_at: the last look that showed the stay, or when it began if none did.
         is_seen: whether a roster ever showed it; a visit between two looks is only told of.
     """
 
@@ -63,6 +63,12 @@ class Stay:
     left_known_by: str | None
     last_seen_at: datetime
     is_seen: bool
+
+    @property
+    def not_before(self) -> datetime:
+        """The last instant at which the person was certainly in: the other bound of a leave nobody told of."""
+        certain = self.last_seen_at - LAG if self.is_seen else self.last_seen_at
+        return max(self.joined_at, min(certain, self.left_at or certain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +93,8 @@ def stays_of(evidence: Evidence, looks: Sequence[datetime]) -> tuple[Stay, ...]:
     """
     starts = _starts(evidence)
     leaves = sorted(set(evidence.told_leaves))
-    following = [*(start.at for start in starts[1:]), None]
-    return tuple(_stay(start, until, leaves, looks) for start, until in zip(starts, following, strict=True))
+    following = (*(start.at for start in starts[1:]), None)
+    return tuple(_stay(start, until, leaves, looks) for start, until in zip(starts, following, strict=False))
 
 
 def _starts(evidence: Evidence) -> list[_Start]:
@@ -104,8 +110,13 @@ def _starts(evidence: Evidence) -> list[_Start]:
             paired[at] = join
             used.add(join)
     shown = [_Start(at, paired.get(at), one) for at, one in seen.items()]
-    only_told = [_Start(join, join, None) for join in told if join not in used and join not in seen]
-    return sorted([*shown, *only_told], key=lambda start: start.at)
+    only_told = [join for join in told if join not in used and not any(_covers(one, join) for one in seen.values())]
+    return sorted([*shown, *(_Start(join, join, None) for join in only_told)], key=lambda start: start.at)
+
+
+def _covers(one: Seen, join: datetime) -> bool:
+    """Whether somebody was certainly in already: then a callback that says they joined is wrong."""
+    return one.joined_at <= join <= (one.ended_at or one.last_seen_at - LAG) or join == one.joined_at
 
 
 def _within(instants: Sequence[datetime], join: datetime) -> Sequence[datetime]:
@@ -119,22 +130,23 @@ def _left_between(leaves: Sequence[datetime], one: datetime, other: datetime) ->
 
 def _stay(start: _Start, following: datetime | None, leaves: Sequence[datetime], looks: Sequence[datetime]) -> Stay:
     seen = start.seen
-    last_seen = max(start.at, seen.last_seen_at - LAG) if seen else start.at
-    if seen is not None and seen.ended_at is not None:
-        return Stay(start.at, seen.ended_at, seen.ended_by, last_seen, True)
     # Whoever is back left before coming back: that instant itself belongs to the next stay.
     back = following - _TICK if following else None
+    if seen is not None and seen.ended_at is not None:
+        return Stay(start.at, _first(seen.ended_at, back), seen.ended_by, seen.last_seen_at, True)
     missed = _missed(start, looks)
-    earliest = start.first if seen is None else max(start.first, last_seen)
-    told = _told(leaves, earliest, following, missed)
+    told = _told(start, leaves, following, missed)
+    last_seen = seen.last_seen_at if seen else start.at
     if told is not None:
-        left_at = max(start.at, min(told, back or told))
-        return Stay(start.at, left_at, BY_CALLBACK, min(last_seen, left_at), seen is not None)
-    bounds = [one for one in (back, missed) if one is not None]
-    if not bounds:
-        return Stay(start.at, None, None, seen.last_seen_at if seen else start.at, seen is not None)
-    left_at = max(start.at, min(bounds))
-    return Stay(start.at, left_at, BY_ROSTER, min(last_seen, left_at), seen is not None)
+        return Stay(start.at, max(start.at, _first(told, back)), BY_CALLBACK, last_seen, seen is not None)
+    if missed is None and back is None:
+        return Stay(start.at, None, None, last_seen, seen is not None)
+    left_at = max(start.at, _first(missed, back))
+    return Stay(start.at, left_at, BY_ROSTER, last_seen, seen is not None)
+
+
+def _first(*instants: datetime | None) -> datetime:
+    return min(one for one in instants if one is not None)
 
 
 def _missed(start: _Start, looks: Sequence[datetime]) -> datetime | None:
@@ -144,11 +156,11 @@ def _missed(start: _Start, looks: Sequence[datetime]) -> datetime | None:
 
 
 def _told(
-    leaves: Sequence[datetime], earliest: datetime, following: datetime | None, missed: datetime | None
+    start: _Start, leaves: Sequence[datetime], following: datetime | None, missed: datetime | None
 ) -> datetime | None:
-    """The first told leave that can have ended the stay."""
+    """The first told leave that can have ended the stay; one before a later sighting of the same stay cannot."""
+    earliest = max(start.first, start.seen.last_seen_at - LAG) if start.seen else start.first
     place = bisect_left(leaves, earliest)
-    if place == len(leaves):
-        return None
     limits = [one for one in (following, missed + LAG if missed else None) if one is not None]
-    return leaves[place] if all(leaves[place] <= limit for limit in limits) else None
+    found = leaves[place] if place < len(leaves) else None
+    return found if found is not None and all(found <= limit for limit in limits) else None

@@ -1,81 +1,91 @@
-"""The roster decides who is in a group; what it cannot tell is bounded and marked."""
+"""What is on file follows the roster and the callbacks, in whatever order and however late these come."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qunflow.acquisition.roster import BY_CALLBACK, BY_ROSTER, OpenStay, Sighting, roster_diff, sightings
+from qunflow.acquisition.roster import NOTHING_TOLD, OnFile, Sighting, Told, changes, in_flight, sightings
+from qunflow.acquisition.stays import BY_ROSTER
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SEEN = Sighting(1, NOON, 3, "", "poster-a")
-STAY = OpenStay(11, 1, NOON, NOON + 24 * HOUR)
+ROW = OnFile(11, 1, NOON, None, None, NOON + 24 * HOUR, 3)
 LATER = NOON + 48 * HOUR
 
 
 def test_a_new_face_joined_when_the_platform_says() -> None:
     """The time of joining is the roster's, not the time of the look."""
-    diff = roster_diff([SEEN], [], looked_at=LATER, told_leaves={})
+    (change,) = changes(1, [], NOTHING_TOLD, [LATER], SEEN)
 
-    assert (diff.joins, diff.leaves) == ((SEEN,), ())
+    assert change.was is None
+    assert change.stay is not None
+    assert (change.stay.joined_at, change.stay.left_at, change.shown) == (NOON, None, SEEN)
 
 
 def test_the_same_roster_twice_changes_nothing() -> None:
-    """Somebody who is where we believed them is neither a join nor a leave, even if a log rounded the minute."""
-    rounded = replace(STAY, joined_at=NOON.replace(minute=0) + timedelta(seconds=40))
-
-    diff = roster_diff([SEEN], [rounded], looked_at=LATER, told_leaves={})
-
-    assert (diff.joins, diff.leaves, diff.still_there) == ((), (), (11,))
+    """Somebody who is where we believed them is neither a join nor a leave."""
+    assert changes(1, [ROW], NOTHING_TOLD, [ROW.last_seen_at, LATER], SEEN) == []
 
 
-def test_a_missing_face_left_between_two_looks() -> None:
-    """Without a callback the leave is bounded by the last sighting and this look, and says so."""
-    leave = roster_diff([], [STAY], looked_at=LATER, told_leaves={}).leaves[0]
+def test_an_imported_minute_becomes_the_platforms_second() -> None:
+    """A log that rounded the join is corrected by the roster, without a second stay."""
+    rounded = replace(ROW, joined_at=NOON - timedelta(seconds=40), join_scene=None)
 
-    assert (leave.left_at, leave.not_before, leave.known_by) == (LATER, STAY.last_seen_at, BY_ROSTER)
+    (change,) = changes(1, [rounded], NOTHING_TOLD, [LATER], SEEN)
 
-
-def test_a_callback_gives_the_exact_time() -> None:
-    """The time told by a callback wins over the bounds."""
-    told = NOON + 30 * HOUR
-    leave = roster_diff([], [STAY], looked_at=LATER, told_leaves={1: (NOON - HOUR, told)}).leaves[0]
-
-    assert (leave.left_at, leave.not_before, leave.known_by) == (told, told, BY_CALLBACK)
+    assert change.was == rounded
+    assert change.stay is not None
+    assert (change.stay.joined_at, change.stay.left_at) == (NOON, None)
 
 
-def test_coming_back_ends_the_old_stay_and_begins_a_new_one() -> None:
-    """A new joining time is a new stay; the old one ended before it."""
-    back = replace(SEEN, joined_at=NOON + 40 * HOUR)
+def test_a_leave_that_was_only_bounded_is_made_exact_by_a_late_callback() -> None:
+    """The callback may come days after the look that missed the person."""
+    bounded = replace(ROW, left_at=LATER, left_known_by=BY_ROSTER)
+    told = Told({NOON: True}, frozenset({NOON + 30 * HOUR}))
 
-    diff = roster_diff([back], [STAY], looked_at=LATER, told_leaves={})
+    (change,) = changes(1, [bounded], told, [ROW.last_seen_at, LATER, LATER + HOUR])
 
-    assert diff.joins == (back,)
-    assert [(one.left_at, one.known_by) for one in diff.leaves] == [(back.joined_at, BY_ROSTER)]
-
-
-def test_a_visit_between_two_looks_is_not_forgotten() -> None:
-    """Who joined and left the same day is in no roster, but did join and did leave."""
-    visit = replace(SEEN, person_id=2, joined_at=NOON + HOUR)
-
-    diff = roster_diff([], [], looked_at=LATER, told_leaves={2: (NOON + 3 * HOUR,)}, told_joins=[visit])
-
-    assert diff.joins == (visit,)
-    assert [(one.membership_id, one.left_at, one.known_by) for one in diff.leaves] == [
-        (0, NOON + 3 * HOUR, BY_CALLBACK)
-    ]
+    assert change.stay is not None
+    assert (change.stay.left_at, change.stay.left_known_by) == (NOON + 30 * HOUR, "callback")
 
 
-def test_a_callback_repeats_nothing_that_is_known() -> None:
-    """A told join that the roster shows, or that ended already, is the same stay."""
-    seen = roster_diff([SEEN], [], looked_at=LATER, told_leaves={}, told_joins=[SEEN])
-    ended = roster_diff([], [], looked_at=LATER, told_leaves={}, told_joins=[SEEN], past_joins=frozenset({(1, NOON)}))
+def test_somebody_taken_for_gone_by_mistake_is_in_again() -> None:
+    """A roster that shows the very stay that was closed opens it again instead of inventing a second one."""
+    closed = replace(ROW, left_at=ROW.last_seen_at + HOUR, left_known_by=BY_ROSTER)
 
-    assert (len(seen.joins), len(ended.joins), len(ended.leaves)) == (1, 0, 0)
+    (change,) = changes(1, [closed], NOTHING_TOLD, [ROW.last_seen_at, ROW.last_seen_at + HOUR, LATER], SEEN)
+
+    assert change.was == closed
+    assert change.stay is not None
+    assert change.stay.left_at is None
+
+
+def test_a_membership_of_another_source_is_not_dropped_for_want_of_evidence() -> None:
+    """What no callback told and no roster showed stays on file until a look misses it."""
+    imported = replace(ROW, join_scene=None, last_seen_at=NOON)
+
+    assert changes(1, [imported], NOTHING_TOLD, []) == []
+    (change,) = changes(1, [imported], NOTHING_TOLD, [LATER])
+    assert change.stay is not None
+    assert change.stay.left_known_by == BY_ROSTER
+
+
+def test_changes_a_roster_shows_late_are_told_from_real_differences() -> None:
+    """Whoever moved seconds before the look is in flight; an older difference is none."""
+    moment = timedelta(seconds=3)
+    came = OnFile(1, 1, LATER - moment, None, None, LATER - moment, None)
+    went = OnFile(2, 2, NOON, LATER - moment, "callback", LATER, 3)
+    strange = OnFile(3, 3, NOON, None, None, NOON, 3)
+
+    assert in_flight([came], [], LATER) == -1
+    assert in_flight([went], [2], LATER) == 1
+    assert in_flight([strange], [], LATER) == 0
 
 
 def test_only_external_people_count_and_a_scan_is_told_from_a_pull() -> None:
@@ -95,18 +105,92 @@ def test_only_external_people_count_and_a_scan_is_told_from_a_pull() -> None:
     ]
 
 
-people = st.lists(st.tuples(st.integers(1, 8), st.integers(0, 5)), max_size=8, unique_by=lambda pair: pair[0])
+def test_somebody_with_two_accounts_is_in_once() -> None:
+    """Two members of a roster who are one person count once, since the earlier join."""
+    listed = [{"userid": one, "type": 2, "join_time": 1772424000 + late} for one, late in (("wm1", 60), ("wm2", 0))]
+
+    (found,) = sightings(listed, {"wm1": 1, "wm2": 1}, {})
+
+    assert found.joined_at == datetime.fromtimestamp(1772424000, UTC)
 
 
-@given(people, people)
-def test_after_a_diff_the_belief_is_the_roster(there: list[tuple[int, int]], believed: list[tuple[int, int]]) -> None:
-    """Open stays minus leaves plus joins are exactly the people in the roster, and nobody leaves before joining."""
-    seen = [Sighting(person, NOON + hour * HOUR, 3, "", "") for person, hour in there]
-    stays = [OpenStay(person, person, NOON + hour * HOUR, NOON + hour * HOUR) for person, hour in believed]
+@dataclass
+class Group:
+    """One group of a single person, as it really is, and what is on file of it."""
 
-    diff = roster_diff(seen, stays, looked_at=LATER, told_leaves={})
+    rows: list[OnFile] = field(default_factory=list)
+    joins: dict[datetime, bool] = field(default_factory=dict)
+    leaves: set[datetime] = field(default_factory=set)
+    looks: list[datetime] = field(default_factory=list)
+    number: int = 0
 
-    left = {one.membership_id for one in diff.leaves}
-    now = [stay.person_id for stay in stays if stay.membership_id not in left] + [one.person_id for one in diff.joins]
-    assert sorted(now) == sorted(person for person, _ in there)
-    assert all(one.joined_at <= one.not_before <= one.left_at for one in diff.leaves)
+    def bring_in_line(self, sighting: Sighting | None = None) -> None:
+        told = Told(dict(self.joins), frozenset(self.leaves))
+        for change in changes(1, self.rows, told, self.looks, sighting):
+            self.rows = [row for row in self.rows if change.was is None or row is not change.was]
+            if change.stay is not None:
+                self.rows.append(self._filed(change.was, change.stay, change.shown))
+        if sighting is not None:
+            self.rows = [replace(row, last_seen_at=self.looks[-1]) if row.left_at is None else row for row in self.rows]
+
+    def _filed(self, was: OnFile | None, stay: object, shown: Sighting | None) -> OnFile:
+        self.number += 1
+        names = ("joined_at", "left_at", "left_known_by", "last_seen_at")
+        scene = shown.join_scene if shown else was.join_scene if was else None
+        return OnFile(was.membership_id if was else self.number, 1, *(getattr(stay, name) for name in names), scene)
+
+    def stays(self) -> list[tuple[datetime, datetime | None, str | None]]:
+        return sorted((row.joined_at, row.left_at, row.left_known_by) for row in self.rows)
+
+
+def lived(marks: list[int], looks: list[int], seed: int, copies: int, lost: set[int]) -> Group:
+    """A life told by callbacks that come when they like, each so many times, and by looks in between."""
+    dice = Random(seed)
+    times = [NOON + timedelta(minutes=3 * mark) for mark in sorted(marks)]
+    letters = [
+        (at + timedelta(minutes=dice.choice((0, 0, 1, 200, 5_000))), number % 2 == 0, at)
+        for number, at in enumerate(times)
+        if number not in lost
+        for _ in range(dice.randint(1, copies))
+    ]
+    agenda: list[tuple[datetime, bool | None, datetime]] = [*letters]
+    agenda += [(at, None, at) for at in (NOON + timedelta(minutes=3 * look + 1) for look in looks)]
+    group = Group()
+    for _, joins, at in sorted(agenda, key=lambda one: (one[0], str(one))):
+        if joins is None:
+            inside = [when for when in times if when <= at]
+            group.looks.append(at)
+            shown = replace(SEEN, joined_at=inside[-1]) if len(inside) % 2 else None
+            group.bring_in_line(shown)
+        elif joins:
+            group.joins[at] = True
+            group.bring_in_line()
+        else:
+            group.leaves.add(at)
+            group.bring_in_line()
+    return group
+
+
+LIFE = st.lists(st.integers(0, 300), min_size=1, max_size=7, unique=True)
+LOOKS = st.lists(st.integers(0, 320), max_size=5, unique=True)
+
+
+@given(LIFE, LOOKS, st.integers(0, 9_999), st.sampled_from((1, 3, 46)), st.sets(st.integers(0, 6)))
+@settings(max_examples=300, deadline=None)
+def test_callbacks_that_come_late_and_often_leave_the_same_file(
+    marks: list[int], looks: list[int], seed: int, copies: int, lost: set[int]
+) -> None:
+    """Whenever the callbacks come, before or after the looks, and however often, the same memberships are on file."""
+    one = lived(marks, looks, seed, copies, lost)
+    other = lived(marks, looks, seed + 1, 1, lost)
+
+    assert one.stays() == other.stays()
+
+
+@given(LIFE, LOOKS, st.integers(0, 9_999), st.sets(st.integers(0, 6)))
+@settings(max_examples=300, deadline=None)
+def test_after_a_look_the_file_is_the_roster(marks: list[int], looks: list[int], seed: int, lost: set[int]) -> None:
+    """With a last look at the end, whoever is open on file is who is on the roster, whatever got lost."""
+    group = lived(marks, [*looks, 900], seed, 2, lost)
+
+    assert sum(row.left_at is None for row in group.rows) == len(marks) % 2

@@ -1,0 +1,208 @@
+"""
+What one look at a group's roster, or its callbacks alone, make of its memberships.
+
+The platform is asked elsewhere; here its answer and what callbacks told are written down in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from qunflow.acquisition.callbacks import Callback, GroupDissolved, MembersMoved
+from qunflow.acquisition.chain import Chain, chain
+from qunflow.acquisition.intake import GroupNews
+from qunflow.acquisition.placement import LiveCodePlan
+from qunflow.acquisition.roster import Sighting, in_flight, sightings
+from qunflow.runtime import Runtime
+from qunflow.runtime.memberships import Brought, bring_in_line, on_file
+from qunflow.settings.workspace import Community, Workspace
+from qunflow.store import evidence, inbox, members, rosters
+from qunflow.store.evidence import Look, ToldMove
+from qunflow.store.inbox import InboxRow
+from qunflow.store.members import GroupRow, Membership
+
+SOURCE = "wecom:roster"
+Told = Sequence[tuple[InboxRow, Callback]]
+# A roster as the platform tells it, why it cannot be read, or nothing when callbacks alone are followed.
+Detail = Mapping[str, Any] | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """One group in a transaction: what callbacks say of it, and who is meant by whom."""
+
+    community: Community
+    row: GroupRow
+    about: Told
+    person_of: Mapping[str, int]
+    now: datetime
+
+    @property
+    def moves(self) -> list[MembersMoved]:
+        return [event for _, event in self.about if isinstance(event, MembersMoved)]
+
+    @property
+    def told(self) -> list[ToldMove]:
+        return [
+            ToldMove(self.row.group_id, self.person_of[member], move.happened_at, move.joined, move.by_code)
+            for move in self.moves
+            for member in move.member_ids
+            if member in self.person_of
+        ]
+
+
+def keep_groups(
+    conn: Connection,
+    here: Runtime,
+    community: Community,
+    details: Mapping[GroupRow, Detail],
+    told: Told,
+    now: datetime,
+) -> tuple[GroupNews, ...]:
+    """Write down what each group's roster or callbacks say; callbacks that were used up are marked so."""
+    news: list[GroupNews] = []
+    events: list[dict[str, Any]] = []
+    for row, detail in details.items():
+        about = [(one, event) for one, event in told if getattr(event, "chat_id", None) == row.chat_id]
+        group = _Group(community, row, about, _persons(conn, here, about, detail, now), now)
+        if isinstance(detail, str):
+            one, happened = _unread(conn, group, detail)
+        else:
+            one, happened = _follow(conn, group) if detail is None else _look(conn, group, detail)
+        news.append(one)
+        events += happened
+        done = about if not isinstance(detail, str) else [one for one in about if isinstance(one[1], GroupDissolved)]
+        inbox.mark(conn, [row.inbox_id for row, _ in done], "applied", "", now)
+    if events:
+        first = next(iter(details)).group_key
+        here.history.append(conn, SOURCE, f"roster:{community.key}:{first}:{now.isoformat()}", pd.DataFrame(events))
+    return tuple(news)
+
+
+def _persons(conn: Connection, here: Runtime, about: Told, detail: Detail, now: datetime) -> dict[str, int]:
+    """Customers on the roster or told of → person; the corp's own people are nobody's customers."""
+    listed = (detail.get("member_list") or []) if isinstance(detail, Mapping) else []
+    own = {str(one["userid"]) for one in listed if one.get("type") == 1} | known_staff(here.workspace)
+    ids = {str(one["userid"]) for one in listed if one.get("type") == 2} | moved_ids(about)
+    return here.vault.persons_for(conn, "external_userid", sorted(ids - own), now)
+
+
+def moved_ids(about: Told) -> set[str]:
+    """The ids of everybody callbacks say joined or left, the corp's own people among them."""
+    return {member for _, event in about if isinstance(event, MembersMoved) for member in event.member_ids}
+
+
+def known_staff(workspace: Workspace) -> set[str]:
+    """Everybody the settings name as helper, owner or admin of any community."""
+    return {userid for community in workspace.communities for userid in staff_of(community)}
+
+
+def staff_of(community: Community) -> set[str]:
+    """Everybody who may have contacts for a community: helper, group owners and admins."""
+    return {community.helper, *(userid for group in community.groups for userid in (group.owner, group.admin))}
+
+
+def _unread(conn: Connection, group: _Group, problem: str) -> tuple[GroupNews, list[dict[str, Any]]]:
+    """A group that cannot be read stays as it was; one that was dissolved is left by everybody."""
+    row = group.row
+    there = members.open_memberships(conn, row.group_id)
+    gone = [event for _, event in group.about if isinstance(event, GroupDissolved)]
+    if not gone:
+        return GroupNews(row.group_id, row.group_key, len(there), len(there), len(there), 0, 0, problem=problem), []
+    at = min(event.happened_at for event in gone)
+    rosters.dissolve(conn, row.group_id, at)
+    evidence.keep_moves(conn, [*group.told, *(ToldMove(row.group_id, person, at, False) for person in there)])
+    brought = bring_in_line(conn, group.community, row.group_id, there, group.now)
+    news = _news(conn, group, there, brought, 0)
+    return replace(news, problem=problem), brought.events
+
+
+def _follow(conn: Connection, group: _Group) -> tuple[GroupNews, list[dict[str, Any]]]:
+    """Apply what callbacks told, without a look."""
+    row = group.row
+    before = members.open_memberships(conn, row.group_id)
+    evidence.keep_moves(conn, group.told)
+    brought = bring_in_line(conn, group.community, row.group_id, {one.person_id for one in group.told}, group.now)
+    rosters.followed(conn, row.group_id, chain_of(row, group.moves).version)
+    return _news(conn, group, before, brought, None), brought.events
+
+
+def _look(conn: Connection, group: _Group, detail: Mapping[str, Any]) -> tuple[GroupNews, list[dict[str, Any]]]:
+    """Compare a roster with what is on file; whom nothing is new about is only noted as seen."""
+    row = group.row
+    listed = detail.get("member_list") or []
+    seen = {one.person_id: one for one in sightings(listed, group.person_of, channel_of_state(group.community))}
+    before = members.open_memberships(conn, row.group_id)
+    evidence.keep_moves(conn, group.told)
+    look = _made(conn, group, detail, seen)
+    at = evidence.keep_look(conn, look)
+    touched = {one.person_id for one in group.told} | (before.keys() - seen.keys())
+    touched |= {person for person, one in seen.items() if not _is_known(one, before.get(person))}
+    shown = {person: one for person, one in seen.items() if person in touched}
+    brought = bring_in_line(conn, group.community, row.group_id, sorted(touched), group.now, shown)
+    members.saw_roster(conn, row.group_id, seen, look.member_version, at)
+    return _news(conn, group, before, brought, seen, at), brought.events
+
+
+def _is_known(one: Sighting, on_file: Membership | None) -> bool:
+    return on_file is not None and on_file.join_scene is not None and on_file.joined_at == one.joined_at
+
+
+def _made(conn: Connection, group: _Group, detail: Mapping[str, Any], seen: Mapping[int, Sighting]) -> Look:
+    last = evidence.last_look(conn, group.row.group_id)
+    shown = rosters.shown_at(conn, group.row.group_id, last.looked_at) if last else {}
+    came = [one for person, one in seen.items() if shown.get(person) != one.joined_at]
+    listed = detail.get("member_list") or []
+    return Look(
+        group.row.group_id,
+        group.now,
+        str(detail.get("member_version") or ""),
+        listed=sum(one.get("type") == 2 for one in listed),
+        staff=sum(one.get("type") == 1 for one in listed),
+        came=[_told_shortly(one) for one in came],
+        gone=sorted(shown.keys() - seen.keys()),
+    )
+
+
+def _told_shortly(one: Sighting) -> list[Any]:
+    return [one.person_id, int(one.joined_at.timestamp()), one.join_scene, one.inviter_userid, one.channel]
+
+
+def _news(
+    conn: Connection,
+    group: _Group,
+    before: Mapping[int, Membership],
+    brought: Brought,
+    seen: Mapping[int, Sighting] | int | None,
+    at: datetime | None = None,
+) -> GroupNews:
+    row = group.row
+    after = members.open_memberships(conn, row.group_id)
+    left = {one.person_id for one in group.told if not one.joined}
+    stays = rosters.stays_on_file(conn, row.group_id, left)
+    strange = len(left - {one.person_id for one in stays})
+    late = 0
+    if isinstance(seen, Mapping):
+        assert at is not None
+        about = [*after.values(), *rosters.stays_on_file(conn, row.group_id, seen.keys() - after.keys())]
+        late = in_flight([on_file(one) for one in about], seen.keys(), at)
+        listed = len(seen)
+    else:
+        listed = len(after) if seen is None else seen
+    counts = (brought.joins, brought.leaves, strange)
+    return GroupNews(row.group_id, row.group_key, len(before), len(after), listed, *counts, in_flight=late)
+
+
+def chain_of(group: GroupRow, moves: Iterable[MembersMoved]) -> Chain:
+    return chain(group.member_version, [(move.version_before, move.version_after) for move in moves])
+
+
+def channel_of_state(community: Community) -> dict[str, str]:
+    """The state a join way carries → channel key; a key longer than a state is known by its beginning."""
+    return {LiveCodePlan(one.key, (), ()).state: one.key for one in community.acquisition.channels}
