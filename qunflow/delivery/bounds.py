@@ -24,6 +24,7 @@ from qunflow.settings.workspace import Community
 CARDS_PER_MINUTE = 30
 MOST_ATTEMPTS = 5
 _QUIET = ("mass_task", "private_task", "hand_send", "moment", "robot", "mail", "longtail")
+QUIET_HOURS = "quiet hours"
 _BY_CARD = ("hand_send", "staff_notice")
 Key: TypeAlias = tuple[str, int]
 
@@ -135,6 +136,11 @@ def quiet_now(community: Community, now: datetime) -> bool:
     return hours.covers(there.time())
 
 
+def rests(way: str, community: Community, now: datetime) -> bool:
+    """Whether quiet hours hold back what goes this way."""
+    return way in _QUIET and quiet_now(community, now)
+
+
 def is_heard(one: Candidate) -> bool:
     """Whether it counts towards our own caps: anything said in a group, marketing to a person."""
     return one.target_kind == "chat" or (one.target_kind == "person" and one.marketing)
@@ -175,7 +181,7 @@ def _too_late(one: Candidate, community: Community, _facts: Facts, now: datetime
 
 
 def _quiet(one: Candidate, community: Community, _facts: Facts, now: datetime) -> Verdict | None:
-    return Verdict("wait", "quiet hours") if one.way in _QUIET and quiet_now(community, now) else None
+    return Verdict("wait", QUIET_HOURS) if rests(one.way, community, now) else None
 
 
 def _unreleased(one: Candidate, _community: Community, facts: Facts, _now: datetime) -> Verdict | None:

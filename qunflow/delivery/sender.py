@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from qunflow.connectors.http import AnswerLost
 from qunflow.connectors.wecom.answers import RefusedForNow
+from qunflow.delivery.bounds import QUIET_HOURS, rests
 from qunflow.delivery.channels import KEYED_WAYS, carried_out
 from qunflow.delivery.claims import ALL_WAYS, FAILED_HERE, Claim, Page, claim, reclaim
 from qunflow.delivery.damaged import set_aside
@@ -113,13 +114,20 @@ def _send_page(ports: Ports, carry_out: CarryOut, worker: str, page: Page, repor
         elif _by_now(ports, page.at) - page.at > FRESH:
             outcomes = _held(part, "waited too long to be sent, judged again")
         else:
-            outcomes = carry_out(partial(send_one, ports), part)
+            outcomes = _sent_or_resting(ports, carry_out, part, _by_now(ports, page.at))
         # The wait before an unknown call is asked about begins after the call, however long the round has lasted.
         at = _by_now(ports, page.at) if any(one.what == "unknown" for one in outcomes) else page.at
         ports.store.write(partial(settle, vault=ports.vault, outcomes=outcomes, now=at))
         count(report, outcomes)
         report.problem = report.problem or next((one.problem for one in outcomes if one.problem is not None), None)
     return report.problem is None
+
+
+def _sent_or_resting(ports: Ports, carry_out: CarryOut, part: Sequence[Claim], now: datetime) -> list[CallOutcome]:
+    """Make the calls of a handful, but for those whose quiet hours have begun since they were claimed."""
+    resting = [one for one in part if rests(one.way, ports.workspace.community(one.community), now)]
+    calling = [one for one in part if one not in resting]
+    return _held(resting, QUIET_HOURS) + (carry_out(partial(send_one, ports), calling) if calling else [])
 
 
 def _held(claims: Sequence[Claim], why: str) -> list[CallOutcome]:

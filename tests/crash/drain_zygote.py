@@ -5,7 +5,8 @@ A line of input is an order (JSON); the answer, when all have ended, is a line w
 database URL, sandbox address. An order: ``folder`` (of the lock files), ``number`` of processes, and if wanted ``plan``
 (a pickled list of messages), ``fsize`` (bytes no file may grow over; from the start, or with ``full_after`` once so
 many calls are made), ``busy_s`` (patience with a locked SQLite file), ``token_file``, ``jumps_s`` (by how much this
-machine's clock is off, another number at every look), ``tries`` (before a message is given up), ``rounds``.
+machine's clock is off, another number at every look), ``tries`` (before a message is given up), ``quiet``
+(from when to when), ``rounds``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from qunflow.errors import QunflowError
 from qunflow.store import engine
 from qunflow.store.engine import Store
 from qunflow.store.vault import Vault
-from tests.crash.sender_zygote import MASTER_KEY, TRIES, warm_up, workspace
+from tests.crash.sender_zygote import MASTER_KEY, NEVER_QUIET, TRIES, warm_up, workspace
 
 
 @dataclass
@@ -60,7 +61,7 @@ def ports(order: dict[str, Any], url: str, sandbox: str) -> Ports:
         vault=Vault(store, MASTER_KEY),
         wecom=WeCom(sandbox, "ww1", "s3cret", 1_000_002, production=False, timeout_s=2.0, token_file=token_file),
         clock=JumpingClock(clock, cycle(order["jumps_s"])) if "jumps_s" in order else clock,
-        workspace=workspace(order.get("tries", TRIES)),
+        workspace=workspace(order.get("tries", TRIES), order.get("quiet", NEVER_QUIET)),
         liveness=FileLocks(Path(order["folder"])),
         web_url="http://127.0.0.1:8790",
     )

@@ -41,15 +41,22 @@ from tests.crash.trace import ANSWERED, BEGUN, Trace
 WAIT_S = 24
 # Lost requests are drawn so often here that three in a row happen; giving up is another test's matter.
 TRIES = 9
+NEVER_QUIET = ("03:00", "03:01")
 MASTER_KEY = bytes(range(32))
 _REST_S = 0.02
 
 
-def workspace(tries: int = TRIES) -> Workspace:
-    """One community, never quiet and without caps of its own, with a wait that the test can outlast."""
-    quiet = {"start": "03:00", "end": "03:01"}
+def workspace(tries: int = TRIES, quiet: tuple[str, str] = NEVER_QUIET) -> Workspace:
+    """One community, hardly ever quiet and without caps of its own, with a wait that the test can outlast."""
     caps = Caps(person_per_day=0, person_per_week=0, group_per_day=0)
-    community = Community(key="neighbours", name="邻里", type="购物", helper="helper_xm", quiet_hours=quiet, caps=caps)
+    community = Community(
+        key="neighbours",
+        name="邻里",
+        type="购物",
+        helper="helper_xm",
+        quiet_hours={"start": quiet[0], "end": quiet[1]},
+        caps=caps,
+    )
     patience = Delivery(reconcile_after_s=WAIT_S, attempts=tries)
     return Workspace(brand="小满", communities=(community,), delivery=patience)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -45,4 +45,33 @@ def test_a_clock_that_jumps_by_a_day_doubles_and_loses_nothing(
         found = house.judged()
     with capsys.disabled():
         print(line(f"clock ± 1 day, {store.dialect}", 2, found))
+    assert is_clean(found), found
+
+
+SLOW = [{"path": "externalcontact/add_msg_template", "mode": "slow", "seconds": 0.05}]
+EVENING, NIGHT, MORNING = "2026-03-02T20:59:55+08:00", "2026-03-02T21:00:00+08:00", "2026-03-03T08:01:00+08:00"
+HANDFUL = 8
+
+
+def test_quiet_hours_that_begin_within_a_page_hold_the_rest_of_it(
+    store: Store, vault: Vault, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At nine in the evening only the calls under way end; the rest of the page goes out in the morning, once."""
+    with a_house(tmp_path, store, vault, store_url, Shape(chats=30, slots=6, private=20), EVENING) as house:
+        house.always["quiet"] = ("21:00", "08:00")
+        house.sandbox.tell("faults", SLOW)
+        house.begin(2, rounds=3)
+        while len(house.sandbox.log()) < HANDFUL:
+            time.sleep(0.01)
+        house.sandbox.tell("clock", {"set": NIGHT})
+        house.ended()
+        evening = [datetime.fromisoformat(json.loads(row)["at"]) for row in house.sandbox.log()]
+        late = [at for at in evening if at >= datetime.fromisoformat(NIGHT)]
+        house.sandbox.tell("clock", {"set": MORNING})
+        house.order()
+        found = house.judged()
+    with capsys.disabled():
+        print(line(f"night falls, {store.dialect}", 2, found, f"{len(evening)} until nine, {len(late)} then under way"))
+    assert 0 < len(evening) < found.planned, "the page was over before nine"
+    assert len(late) <= 2 * HANDFUL, "more went out after nine than was under way"
     assert is_clean(found), found
