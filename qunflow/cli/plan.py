@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -60,7 +61,10 @@ def plan(
 
 def _look_beside(here: Runtime) -> None:
     from qunflow.delivery.beside import notice
+    from qunflow.store.members import sync_groups
 
+    # In a new workspace nobody has written the groups down yet: what reached them would be nobody's.
+    here.store.write(partial(sync_groups, workspace=here.workspace))
     notice(here.ports, here.clock.now())
 
 
