@@ -47,12 +47,15 @@ def withdraw_marked(ports: Ports, now: datetime) -> tuple[int, QunflowError | No
 
 
 def _withdraw(ports: Ports, task: OpenCall, now: datetime) -> int:
-    try:
-        ports.wecom.cancel(task.platform_id)
-    except ChannelRefused as error:
-        if error.code != CANCELLED:
-            raise
+    # Asked before as well: of a withdrawn task the platform may tell nothing any more.
     confirmed = _confirmed(ports, task)
+    if not task.waiting.keys() <= confirmed.keys():
+        try:
+            ports.wecom.cancel(task.platform_id)
+        except ChannelRefused as error:
+            if error.code != CANCELLED:
+                raise
+        confirmed |= _confirmed(ports, task)
     found = [
         (target_id, "delivered" if address in confirmed else "cancelled", confirmed.get(address))
         for address, target_id in task.waiting.items()
