@@ -15,8 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, select, update
 
+from qunflow.clock import local_day
 from qunflow.delivery.chasing import card_is_given_up, card_moments
-from qunflow.delivery.escalation import Overdue, escalate
+from qunflow.delivery.escalation import Overdue, escalate, name_of
 from qunflow.delivery.notices import Notice, tell, title_of
 from qunflow.delivery.ports import Ports
 from qunflow.settings.workspace import Community
@@ -50,6 +51,17 @@ def remind_of_cards(ports: Ports, now: datetime) -> int:
     return sum(ports.store.write(partial(_remind, ports=ports, one=one, now=now)) for one in late)
 
 
+def tell_new_holders(ports: Ports, now: datetime) -> int:
+    """Tell whoever got cards that had been given out to somebody else; returns how many were told."""
+    with ports.store.reading() as conn:
+        moved = [one for one in open_cards(conn, ports, now) if one.rows[0].first_holder != one.sender]
+        keys = [_handed_key(one) for one in moved]
+        known = select(targets.c.slot_key).where(targets.c.slot_key.in_(keys), targets.c.way == "staff_notice")
+        told = set(conn.execute(known).scalars()) if keys else set()
+    new = [one for one in moved if _handed_key(one) not in told]
+    return sum(ports.store.write(partial(_hand, ports=ports, one=one, now=now)) for one in new)
+
+
 def escalate_cards(ports: Ports, now: datetime) -> int:
     """Tell somebody else of cards for which reminding has not helped, once; returns how many times that was."""
     settings = ports.workspace.delivery
@@ -65,7 +77,9 @@ def escalate_cards(ports: Ports, now: datetime) -> int:
 def open_cards(conn: Connection, ports: Ports, now: datetime, escalated: bool | None = None) -> list[Late]:
     """Cards given out, not posted and not too late."""
     wanted = (
-        select(targets, groups.c.name.label("group_name"), calls.c.reminders)
+        select(
+            targets, groups.c.name.label("group_name"), calls.c.reminders, calls.c.sender_userid.label("first_holder")
+        )
         .join(calls, calls.c.call_id == targets.c.call_id)
         .join(groups, and_(targets.c.target_kind == "chat", groups.c.group_id == targets.c.target_ref))
         .where(
@@ -112,6 +126,21 @@ def _remind(conn: Connection, ports: Ports, one: Late, now: datetime) -> int:
     }
     notice = Notice(one.sender, f"remind/{one.sender}/{one.slot_key}/{passed}", "remind_card", values)
     return tell(conn, ports, one.community, notice, now)
+
+
+def _handed_key(one: Late) -> str:
+    day = local_day(one.not_after, one.community.zone_info)
+    return f"handed/{one.sender}/{one.slot_key}/{day}"[:120]
+
+
+def _hand(conn: Connection, ports: Ports, one: Late, now: datetime) -> int:
+    values = {
+        "who": name_of(ports, one.rows[0].first_holder),
+        "title": title_of(ports.titles(), one.slot_key),
+        "groups": len(one.rows),
+        "not_after": f"{one.not_after.astimezone(one.community.zone_info):%H:%M}",
+    }
+    return tell(conn, ports, one.community, Notice(one.sender, _handed_key(one), "handed_over", values), now)
 
 
 def _escalate(conn: Connection, ports: Ports, one: Late, now: datetime) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select, update
 
 from qunflow.clock import local_day
 from qunflow.delivery.bounds import quiet_now
-from qunflow.delivery.cards import escalate_cards, remind_of_cards
+from qunflow.delivery.cards import escalate_cards, remind_of_cards, tell_new_holders
 from qunflow.delivery.escalation import Overdue, escalate
 from qunflow.delivery.follow_up import follow_up
 from qunflow.delivery.notices import Notice, tell, title_of
@@ -55,7 +55,7 @@ def remind(ports: Ports, now: datetime) -> ReminderReport:
             if not concerns_one_call(error):
                 report.problem = error
     if ports.workspace.team:
-        report.told = remind_of_cards(ports, now)
+        report.told = tell_new_holders(ports, now) + remind_of_cards(ports, now)
         report.escalated += escalate_cards(ports, now)
     report.missed = ports.store.write(partial(_close_up, ports=ports, now=now))
     return report

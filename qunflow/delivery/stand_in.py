@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -20,9 +19,7 @@ from sqlalchemy import Connection, Row, select, update
 from qunflow.clock import local_day
 from qunflow.delivery.bounds import quiet_now
 from qunflow.delivery.claims import CLAIMING
-from qunflow.delivery.escalation import name_of
 from qunflow.delivery.model import UNSENT, Content, Planned
-from qunflow.delivery.notices import Notice, tell, title_of
 from qunflow.delivery.outbox import approve, check, plan
 from qunflow.delivery.poll import open_calls
 from qunflow.delivery.ports import Ports
@@ -155,21 +152,7 @@ def _give(conn: Connection, ports: Ports, now: datetime) -> tuple[int, int]:
     number = 0
     for who, rows in handed.items():
         number += hand_over(conn, [row.target_id for row in rows], who, by="stand-in", at=now)
-        _tell(conn, ports, who, [row for row in rows if row.state == "sent"], now)
     return number, by_hand
-
-
-def _tell(conn: Connection, ports: Ports, who: str, rows: Sequence[Row[Any]], now: datetime) -> None:
-    """A card that is not given out yet comes by itself; of one that is, its new person has to be told."""
-    for key, found in groupby(rows, key=lambda row: (row.community, row.sender_userid, row.slot_key, row.not_after)):
-        community = ports.workspace.community(key[0])
-        values = {
-            "who": name_of(ports, key[1]),
-            "title": title_of(ports.titles(), key[2]),
-            "groups": len(list(found)),
-            "not_after": f"{key[3].astimezone(community.zone_info):%H:%M}",
-        }
-        tell(conn, ports, community, Notice(who, f"handed/{who}/{key[2]}", "handed_over", values), now)
 
 
 def _turn_into_card(conn: Connection, row: Row[Any], who: str, now: datetime) -> int:

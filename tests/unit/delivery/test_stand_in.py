@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 from qunflow.delivery.outbox import plan
 from qunflow.delivery.poll import poll
 from qunflow.delivery.ports import Ports
+from qunflow.delivery.remind import remind
 from qunflow.delivery.sender import drain
-from qunflow.delivery.stand_in import cover
+from qunflow.delivery.stand_in import cover, hand_over
 from qunflow.errors import BadInput
 from qunflow.store import absences, audit
 from qunflow.store.tables import targets
@@ -46,10 +47,26 @@ def test_cards_of_somebody_away_go_to_the_stand_in(ports: Ports, platform: FakeP
     be_away(house, "admin_lin", "admin_tang")
     covers(house, LATER)
     assert rows(house, "sender_userid") == [("admin_tang",)] * 3
-    words = "阿琳 这会儿不在，日签转给你手动发，2 个群，最晚 14:00。"
+    for _ in range(2):
+        remind(at(house, LATER), LATER)
+    words = "阿琳这会儿不方便，日签转给你手动发，2 个群，最晚 14:00。"
     assert [text.splitlines()[0] for who, text in heard(house, platform, LATER) if who == "admin_tang"] == [words]
     with house.store.reading() as conn:
         assert [one.action for one in audit.entries(conn, 50)].count("delivery.hand_over") == 1
+
+
+def test_a_colleague_who_is_given_a_card_is_told_once(ports: Ports, platform: FakePlatform) -> None:
+    """Also where nobody is away: one tap gave it to them."""
+    house = with_team(ports)
+    put(house.store, a_plan(add_groups(house.store, 1)[0], "早", **CARD))
+    drain(house, now=NOON)
+    with house.store.writing() as conn:
+        assert hand_over(conn, [1], "admin_tang", by="admin_lin", at=NOON) == 1
+        assert hand_over(conn, [1], "admin_tang", by="admin_lin", at=NOON) == 0
+    for minutes in (0, 1, 2):
+        remind(at(house, NOON + timedelta(minutes=minutes)), NOON + timedelta(minutes=minutes))
+    (told,) = heard(house, platform, LATER)
+    assert (told[0], told[1].startswith("阿琳这会儿不方便，日签转给你手动发")) == ("admin_tang", True)
 
 
 def test_a_posted_card_stays_with_whoever_posted_it(ports: Ports) -> None:
