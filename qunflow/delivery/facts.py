@@ -7,19 +7,115 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, case, func, literal, or_, select
+from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, case, func, literal, or_, select
 
 from qunflow.clock import day_bounds, local_day
 from qunflow.delivery.bounds import Candidate, Facts, Key
 from qunflow.delivery.model import OUT
 from qunflow.delivery.quota import QUOTA_WAYS, period_of, platform_day
 from qunflow.settings.workspace import Community
-from qunflow.store.tables import calls, contacts, groups, kill_switches, outside_sends, suppressions, targets, waves
+from qunflow.store.tables import (
+    Instant,
+    calls,
+    contacts,
+    groups,
+    kill_switches,
+    outside_sends,
+    suppressions,
+    targets,
+    waves,
+)
 
+_BY_CARD = ("hand_send", "staff_notice")
+# Made once, as building a statement costs more than running it.
+_REFS: BindParameter[Any] = bindparam("refs", expanding=True)
+_DAYS: BindParameter[Any] = bindparam("days", expanding=True)
+_SINCE, _UNTIL, _MIDNIGHT = (bindparam(name, type_=Instant()) for name in ("since", "until", "midnight"))
+_KIND: BindParameter[str] = bindparam("kind")
+_FIRST_DAY: BindParameter[date] = bindparam("first_day")
 # A dead letter that nobody gave up on before it left may have arrived: it counts as heard.
 _PERHAPS_OUT = or_(
     targets.c.state.in_(OUT), and_(targets.c.state == "dead", targets.c.outcome.in_(("waiting", "delivered")))
 )
+_STOPPED = select(kill_switches.c.scope, kill_switches.c.key)
+_CHATS = select(groups.c.group_id, groups.c.dissolved_at).where(groups.c.group_id.in_(_REFS))
+# Somebody who deleted every contact with us cannot be written to.
+_WITHOUT_CONTACT = (
+    select(contacts.c.person_id)
+    .where(contacts.c.person_id.in_(_REFS))
+    .group_by(contacts.c.person_id)
+    .having(func.count().filter(contacts.c.deleted_at.is_(None)) == 0)
+)
+_SUPPRESSED = select(suppressions.c.person_id, suppressions.c.kind).where(suppressions.c.person_id.in_(_REFS))
+# An unknown outcome counts as sent; a task withdrawn before anybody confirmed it does not.
+_OURS = (
+    select(targets.c.target_ref.label("ref"), targets.c.stage.label("stage"))
+    .join(calls, calls.c.call_id == targets.c.call_id)
+    .where(
+        targets.c.target_kind == _KIND,
+        targets.c.target_ref.in_(_REFS),
+        targets.c.local_day >= _FIRST_DAY,
+        targets.c.way.in_(QUOTA_WAYS),
+        _PERHAPS_OUT,
+        targets.c.outcome != "cancelled",
+        calls.c.intent_at >= _SINCE,
+        calls.c.intent_at < _UNTIL,
+    )
+)
+_BESIDE = select(outside_sends.c.target_ref, literal("")).where(
+    outside_sends.c.target_kind == _KIND,
+    outside_sends.c.target_ref.in_(_REFS),
+    outside_sends.c.sent_at >= _SINCE,
+    outside_sends.c.sent_at < _UNTIL,
+)
+_BOTH = _OURS.union_all(_BESIDE).subquery()
+_QUOTA_USE = select(
+    _BOTH.c.ref,
+    func.count().label("used"),
+    func.sum(case((_BOTH.c.stage == "conversion", 1), else_=0)).label("converted"),
+).group_by(_BOTH.c.ref)
+_HEARD_IN_GROUPS = (
+    select(targets.c.target_ref, func.count())
+    .where(
+        targets.c.target_kind == "chat",
+        targets.c.target_ref.in_(_REFS),
+        targets.c.local_day.in_(_DAYS),
+        _PERHAPS_OUT,
+        targets.c.outcome.not_in(("cancelled", "missed")),
+    )
+    .group_by(targets.c.target_ref)
+)
+# Whatever community wrote to them: it is one person.
+_GOT_BY_PERSONS = (
+    select(
+        targets.c.target_ref.label("ref"),
+        func.sum(case((calls.c.intent_at >= _MIDNIGHT, 1), else_=0)).label("today"),
+        func.count().label("week"),
+    )
+    .join(calls, calls.c.call_id == targets.c.call_id)
+    .where(
+        targets.c.target_kind == "person",
+        targets.c.target_ref.in_(_REFS),
+        targets.c.local_day >= _FIRST_DAY,
+        targets.c.marketing,
+        _PERHAPS_OUT,
+        targets.c.outcome != "cancelled",
+        calls.c.intent_at >= _SINCE,
+    )
+    .group_by(targets.c.target_ref)
+)
+_RELEASED = select(waves.c.slot_key, waves.c.local_day, waves.c.wave).where(waves.c.slot_key.in_(_REFS))
+_CARDS = (
+    select(calls.c.sender_userid, func.count())
+    .where(
+        calls.c.sender_userid.in_(_REFS),
+        calls.c.way.in_(_BY_CARD),
+        calls.c.intent_at > _SINCE,
+    )
+    .group_by(calls.c.sender_userid)
+)
+# A message of one day may leave on the next, and zones differ by a day at most.
+_DAY_SLACK = timedelta(days=2)
 
 
 def read_facts(
@@ -30,12 +126,12 @@ def read_facts(
     used, kept = _used(conn, batch, communities, now)
     today, week = _heard(conn, batch, communities, now)
     return Facts(
-        stopped=[(row.scope, row.key) for row in conn.execute(select(kill_switches))],
+        stopped=[(row.scope, row.key) for row in conn.execute(_STOPPED)],
         gone={**_gone_chats(conn, batch), **_gone_persons(conn, persons)},
         suppressed=_suppressed(conn, persons),
         used=used,
         kept=kept,
-        cards=_cards(conn, {one.sender_userid for one in batch}, now),
+        cards=_cards(conn, {one.sender_userid for one in batch if one.way in _BY_CARD}, now),
         heard_today=today,
         heard_week=week,
         released=_released(conn, batch),
@@ -44,33 +140,22 @@ def read_facts(
 
 def _gone_chats(conn: Connection, batch: Sequence[Candidate]) -> dict[Key, str]:
     chats = sorted({one.target_ref for one in batch if one.target_kind == "chat"})
-    wanted = select(groups.c.group_id, groups.c.dissolved_at).where(groups.c.group_id.in_(chats))
-    rows = {row.group_id: row for row in conn.execute(wanted)} if chats else {}
+    rows = {row.group_id: row.dissolved_at for row in conn.execute(_CHATS, {"refs": chats})} if chats else {}
     gone = {("chat", one): "the group is unknown" for one in chats if one not in rows}
-    for row in rows.values():
-        if row.dissolved_at is not None:
-            gone["chat", row.group_id] = "the group is dissolved"
-    return gone
+    return gone | {("chat", one): "the group is dissolved" for one, at in rows.items() if at is not None}
 
 
 def _gone_persons(conn: Connection, persons: Sequence[int]) -> dict[Key, str]:
     if not persons:
         return {}
-    # Somebody who deleted every contact with us cannot be written to.
-    still = func.count().filter(contacts.c.deleted_at.is_(None))
-    statement = (
-        select(contacts.c.person_id)
-        .where(contacts.c.person_id.in_(persons))
-        .group_by(contacts.c.person_id)
-        .having(still == 0)
-    )
-    return {("person", person): "no contact any more" for person in conn.execute(statement).scalars()}
+    found = conn.execute(_WITHOUT_CONTACT, {"refs": persons}).scalars()
+    return {("person", person): "no contact any more" for person in found}
 
 
 def _suppressed(conn: Connection, persons: Sequence[int]) -> dict[int, set[str]]:
     found: dict[int, set[str]] = defaultdict(set)
     if persons:
-        for row in conn.execute(select(suppressions).where(suppressions.c.person_id.in_(persons))):
+        for row in conn.execute(_SUPPRESSED, {"refs": persons}):
             found[row.person_id].add(row.kind)
     return found
 
@@ -82,11 +167,13 @@ def _used(
     used: dict[Key, int] = {}
     kept: dict[Key, int] = {}
     for community, mine in _by_community(batch, communities):
-        start, end = period_of(community.quota.mode, platform_day(now)).instants
+        period = period_of(community.quota.mode, platform_day(now))
+        since, until = period.instants
+        bounds = {"since": since, "until": until, "first_day": period.first - _DAY_SLACK}
         for kind in ("chat", "person"):
             refs = sorted({one.target_ref for one in mine if one.target_kind == kind and one.way in QUOTA_WAYS})
             if refs:
-                rows = conn.execute(_quota_use(kind, refs, start, end)).all()
+                rows = conn.execute(_QUOTA_USE, {"kind": kind, "refs": refs, **bounds}).all()
                 used |= {(kind, row.ref): row.used for row in rows}
                 converted = {row.ref: row.converted for row in rows}
                 kept |= {(kind, ref): max(community.quota.reserve - converted.get(ref, 0), 0) for ref in refs}
@@ -100,32 +187,6 @@ def _by_community(
         yield communities[key], [one for one in batch if one.community == key]
 
 
-def _quota_use(kind: str, refs: Sequence[int], start: datetime, end: datetime) -> Select[Any]:
-    # An unknown outcome counts as sent; a task withdrawn before anybody confirmed it does not.
-    ours = (
-        select(targets.c.target_ref.label("ref"), targets.c.stage.label("stage"))
-        .join(calls, calls.c.call_id == targets.c.call_id)
-        .where(
-            targets.c.target_kind == kind,
-            targets.c.target_ref.in_(refs),
-            targets.c.way.in_(QUOTA_WAYS),
-            _PERHAPS_OUT,
-            targets.c.outcome != "cancelled",
-            calls.c.intent_at >= start,
-            calls.c.intent_at < end,
-        )
-    )
-    beside = select(outside_sends.c.target_ref, literal("")).where(
-        outside_sends.c.target_kind == kind,
-        outside_sends.c.target_ref.in_(refs),
-        outside_sends.c.sent_at >= start,
-        outside_sends.c.sent_at < end,
-    )
-    both = ours.union_all(beside).subquery()
-    converted = func.sum(case((both.c.stage == "conversion", 1), else_=0))
-    return select(both.c.ref, func.count().label("used"), converted.label("converted")).group_by(both.c.ref)
-
-
 def _heard(
     conn: Connection, batch: Sequence[Candidate], communities: Mapping[str, Community], now: datetime
 ) -> tuple[dict[Key, int], dict[int, int]]:
@@ -136,69 +197,34 @@ def _heard(
         chats = sorted({one.target_ref for one in mine if one.target_kind == "chat"})
         days = sorted({one.local_day for one in mine if one.target_kind == "chat"})
         if chats:
-            today |= {("chat", ref): heard for ref, heard in conn.execute(_heard_in_groups(chats, days))}
+            heard = conn.execute(_HEARD_IN_GROUPS, {"refs": chats, "days": days})
+            today |= {("chat", ref): number for ref, number in heard}
         persons = sorted({one.target_ref for one in mine if one.target_kind == "person" and one.marketing})
         if persons:
-            midnight = day_bounds(local_day(now, community.zone_info), community.zone_info)[0]
-            rows = conn.execute(_got_by_persons(persons, midnight, now - timedelta(days=7))).all()
-            today |= {("person", row.ref): row.today for row in rows}
-            week |= {row.ref: row.week for row in rows}
+            for row in _got_by(conn, persons, community, now):
+                today["person", row.ref], week[row.ref] = row.today, row.week
     return today, week
 
 
-def _heard_in_groups(chats: Sequence[int], days: Sequence[date]) -> Select[Any]:
-    return (
-        select(targets.c.target_ref, func.count())
-        .where(
-            targets.c.target_kind == "chat",
-            targets.c.target_ref.in_(chats),
-            targets.c.local_day.in_(days),
-            _PERHAPS_OUT,
-            targets.c.outcome.not_in(("cancelled", "missed")),
-        )
-        .group_by(targets.c.target_ref)
-    )
-
-
-def _got_by_persons(persons: Sequence[int], midnight: datetime, since: datetime) -> Select[Any]:
-    # Whatever community wrote to them: it is one person.
-    return (
-        select(
-            targets.c.target_ref.label("ref"),
-            func.sum(case((calls.c.intent_at >= midnight, 1), else_=0)).label("today"),
-            func.count().label("week"),
-        )
-        .join(calls, calls.c.call_id == targets.c.call_id)
-        .where(
-            targets.c.target_kind == "person",
-            targets.c.target_ref.in_(persons),
-            targets.c.marketing,
-            _PERHAPS_OUT,
-            targets.c.outcome != "cancelled",
-            calls.c.intent_at >= since,
-        )
-        .group_by(targets.c.target_ref)
-    )
+def _got_by(conn: Connection, persons: Sequence[int], community: Community, now: datetime) -> Sequence[Row[Any]]:
+    zone, since = community.zone_info, now - timedelta(days=7)
+    midnight = day_bounds(local_day(now, zone), zone)[0]
+    first_day = local_day(since, zone) - _DAY_SLACK
+    return conn.execute(
+        _GOT_BY_PERSONS, {"refs": persons, "midnight": midnight, "since": since, "first_day": first_day}
+    ).all()
 
 
 def _released(conn: Connection, batch: Sequence[Candidate]) -> set[tuple[str, date, int]]:
     slots = sorted({one.slot_key for one in batch if one.wave > 1})
     if not slots:
         return set()
-    return {
-        (row.slot_key, row.local_day, row.wave)
-        for row in conn.execute(select(waves).where(waves.c.slot_key.in_(slots)))
-    }
+    return {(row.slot_key, row.local_day, row.wave) for row in conn.execute(_RELEASED, {"refs": slots})}
 
 
 def _cards(conn: Connection, senders: Iterable[str], now: datetime) -> dict[str, int]:
-    statement = (
-        select(calls.c.sender_userid, func.count())
-        .where(
-            calls.c.sender_userid.in_(sorted(senders)),
-            calls.c.way.in_(("hand_send", "staff_notice")),
-            calls.c.intent_at > now - timedelta(seconds=60),
-        )
-        .group_by(calls.c.sender_userid)
-    )
-    return {row[0]: row[1] for row in conn.execute(statement)}
+    wanted = sorted(senders)
+    if not wanted:
+        return {}
+    found = conn.execute(_CARDS, {"refs": wanted, "since": now - timedelta(seconds=60)})
+    return {row[0]: row[1] for row in found}

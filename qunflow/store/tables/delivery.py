@@ -100,6 +100,7 @@ targets = Table(
     one_of("outcome", "waiting", "delivered", "not_friend", "over_quota", "missed", "cancelled"),
     Index("ix_targets_due", "state", "due_at"),
     Index("ix_targets_day", "community", "local_day", "stage"),
+    Index("ix_targets_recipient", "target_kind", "target_ref", "local_day"),
 )
 
 approvals = Table(
