@@ -1,6 +1,8 @@
 """
 What must be true of acquisition's data, before anybody is placed or greeted and after the rosters were read.
 
+``completeness`` sees the grade of the community's and each group's latest day (columns: scope, grade,
+differs).
 ``INPUT`` sees one row for every row a form gave (columns: row_id, verdict, lead_key, contactable, channel_known,
 submitted_at, age_s); ``OUTPUT`` one row a group (columns: group, members, listed, expected_members,
 left_without_join, invited_members, over_platform_limit, staff_only). Both hold counts and keys, no personal data.
@@ -9,10 +11,12 @@ left_without_join, invited_members, over_platform_limit, staff_only). Both hold 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from data_checks.gate import Suite
 from qunflow.acquisition.leads import Refusal
+from qunflow.community.completeness import GRADES
 
 VERDICTS = ["lead", "duplicate", *(reason.value for reason in Refusal)]
 USABLE = ["lead", "duplicate"]
@@ -113,3 +117,44 @@ OUTPUT = Suite(
     min_rows=1,
     columns={"group": "text", "members": "whole", "listed": "whole", "expected_members": "whole"},
 )
+
+
+def completeness(stops: str) -> Suite:
+    """
+    Yesterday's data held against three sources.
+
+    Args:
+        stops: the best grade of the community that blocks: B, C or D; ``never`` only warns.
+    """
+    return Suite(
+        "acquisition_completeness",
+        "acquisition",
+        partial(_completeness, stops),
+        id_column="scope",
+        columns={"scope": "text", "grade": "text", "differs": "flag"},
+    )
+
+
+def _completeness(stops: str) -> Sequence[Any]:
+    import great_expectations.expectations as gxe
+    from great_expectations.expectations.row_conditions import Column
+
+    whole = Column("scope") == "community"
+    accepted = GRADES[: GRADES.index(stops)] if stops in GRADES else list(GRADES)
+    return [
+        gxe.ExpectColumnValuesToBeInSet(
+            column="grade",
+            value_set=list(accepted),
+            row_condition=whole,
+            meta={"zh": "社群的数据完整度够用", "en": "the community's data are complete enough to go on"},
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="differs",
+            value_set=[False],
+            severity="warning",
+            meta={
+                "zh": "名单、回调、官方统计基本对得上",
+                "en": "rosters, callbacks and official figures nearly agree",
+            },
+        ),
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect import flow
 
-from data_checks.acquisition import INPUT, OUTPUT
+from data_checks.acquisition import INPUT, OUTPUT, completeness
 from qunflow.acquisition.params import AcquisitionParams
 from tasks import acquisition as bringing_in
 from tasks.acquisition_intake import intake_frame, set_aside
@@ -39,14 +39,18 @@ def acquisition(params: AcquisitionParams = AcquisitionParams()) -> dict[str, An
         placing = bringing_in.place_leads(run)
         codes = bringing_in.ensure_live_codes(run)
         changed = bringing_in.keep_figures(run, roster, placing)
+        graded = bringing_in.keep_completeness(run)
         late = bringing_in.welcome_late(run)
         invited = bringing_in.invite_again(run, wanted=params.reinvite)
         check(bringing_in.roster_frame(roster, invited.persons, run), OUTPUT, run.run_id)
+        stops = run.community.acquisition.completeness_stops
+        check(bringing_in.completeness_frame(graded), completeness(stops), run.run_id)
         if run.dry_run:
             bringing_in.show_plan(run)
         run.rows_in, run.rows_out = found.rows, kept.new + contacts.added + contacts.deleted + roster.changed
         run.notes |= {"new_leads": kept.new, "quarantined": len(found.refused), "without_room": placing.without_room}
         run.notes |= {"welcomed": welcomed + len(late.persons), "invited": len(invited.persons)}
+        run.notes |= {"completeness": graded[0].letter}
         run.notes |= {"live_codes": codes, "figures_changed": changed} | bringing_in.unread_groups(roster)
         bringing_in.require_whole(found, late, invited)
         return run.summary()

@@ -7,6 +7,7 @@ What each step does is in ``tasks.acquisition_*``; what is right, in ``qunflow.a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 
 import pandas as pd
@@ -15,6 +16,7 @@ from prefect.context import FlowRunContext
 
 from qunflow.acquisition.intake import ContactNews, GroupNews, Intake, Kept, Outgoing, Placing, RosterNews, Said
 from qunflow.errors import BadInput, ConfigurationError
+from qunflow.runtime.completeness import DayGrades, figures_of, graded_day
 from qunflow.runtime.stage import StageRun
 from qunflow.store import figures, members
 from tasks import acquisition_contacts as contacts
@@ -28,6 +30,8 @@ from tasks.checks import publish
 from tasks.step import step
 
 GROUPS_PER_TASK = 50
+# Official figures settle and late callbacks arrive within this.
+GRADED_DAYS = 3
 
 
 @step("拉新:读线索")
@@ -182,6 +186,24 @@ def keep_figures(run: StageRun, found: RosterNews, placing: Placing) -> int:
     report = numbers.stage_report(run.community, run.day, channels, today, found, placing.without_room, words)
     publish("report-acquisition", report, words.text("acquisition.report"))
     return changed
+
+
+@step("拉新:数据完整度")
+def keep_completeness(run: StageRun) -> list[DayGrades]:
+    """Grade the last days that are over, the latest first; what came late or was healed since revises a grade."""
+    days = [run.day - timedelta(days=back) for back in range(1, GRADED_DAYS + 1)]
+    found = [graded_day(run.runtime, run.community, day, run.now) for day in days]
+    new = [figure for one in found for figure in figures_of(run.community.key, one)]
+    run.runtime.store.write(partial(figures.record, new=new, at=run.now))
+    return found
+
+
+def completeness_frame(found: Sequence[DayGrades]) -> pd.DataFrame:
+    """One row a group and one for the community, of the latest day that is graded, for the check."""
+    latest = found[0]
+    rows = [{"scope": one.group, "grade": one.letter, "differs": one.differs} for one in latest.groups]
+    whole = {"scope": "community", "grade": latest.letter, "differs": False}
+    return pd.DataFrame([whole, *rows], columns=["scope", "grade", "differs"])
 
 
 def unread_groups(found: RosterNews) -> dict[str, list[str]]:

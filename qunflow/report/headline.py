@@ -15,9 +15,9 @@ def tiles(data: ReportData, words: Words) -> tuple[Tile, ...]:
 
 def completeness(data: ReportData, words: Words) -> str:
     """How far the period's data can be trusted: the recorded grade, else the checks that passed."""
-    graded = select.one(data.figures, "completeness")
-    if graded is not None:
-        return wording.told(graded, words)
+    graded = [figure for figure in select.of_last_day(data.figures, "completeness") if not figure.dimensions]
+    if graded:
+        return words.text("report.completeness_grade", grade=wording.told(graded[0], words))
     if not data.checks:
         return words.text("report.completeness_none")
     passed = sum(check.passed and check.could_run for check in data.checks)

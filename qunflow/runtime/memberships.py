@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from qunflow.acquisition.roster import NOTHING_TOLD, Change, OnFile, Sighting, Told, changes
-from qunflow.acquisition.stays import Stay
+from qunflow.acquisition.stays import BY_ROSTER, LAG, Stay
 from qunflow.clock import local_day
 from qunflow.settings.workspace import Community
 from qunflow.store import evidence, rosters
@@ -71,6 +71,13 @@ def bring_in_line(
 def on_file(row: Membership) -> OnFile:
     """A membership as the rules take it."""
     return OnFile(*(getattr(row, name) for name in OnFile.__slots__))
+
+
+def not_before(row: Membership) -> datetime | None:
+    """The earliest a membership can have ended, ``None`` while it is open; the very instant where it was told."""
+    if row.left_at is None or row.left_known_by != BY_ROSTER:
+        return row.left_at
+    return max(row.joined_at, min(row.last_seen_at - LAG, row.left_at))
 
 
 def told_of(moves: Sequence[ToldMove]) -> Told:
@@ -181,6 +188,6 @@ def _event(
 
 
 def _bounds(stay: Stay | None) -> dict[str, Any]:
-    if stay is None or stay.left_known_by != "roster":
+    if stay is None or stay.left_known_by != BY_ROSTER:
         return {"known_by": stay.left_known_by if stay else ""}
     return {"known_by": stay.left_known_by, "not_before": stay.not_before.isoformat()}

@@ -106,6 +106,11 @@ class Acquisition(Part):
         description="第一条首次用，最后一条最后一次用，中间的轮着用",
     )
     channels: tuple[AcquisitionChannel, ...] = Field((), title="拉新渠道")
+    completeness_stops: Literal["never", "B", "C", "D"] = Field(
+        "never",
+        title="数据完整度多差就停",
+        description="never 只提醒；D 表示昨天的数据是 D 就停下当天的拉新，C、B 更严",
+    )
 
     def channel(self, key: str) -> AcquisitionChannel | None:
         """The channel with this key, or None."""

@@ -125,3 +125,15 @@ def last_told_at(conn: Connection, group_ids: Sequence[int]) -> datetime | None:
 
 def _looks() -> Any:
     return select(*(roster_looks.c[name] for name in Look.__slots__))
+
+
+def reads_between(
+    conn: Connection, group_ids: Sequence[int], since: datetime, until: datetime
+) -> list[tuple[int, datetime, int]]:
+    """Group, instant and number of staff of each look in [since, until), oldest first."""
+    query = select(roster_looks.c.group_id, roster_looks.c.looked_at, roster_looks.c.staff).where(
+        roster_looks.c.group_id.in_(list(group_ids)),
+        roster_looks.c.looked_at >= since,
+        roster_looks.c.looked_at < until,
+    )
+    return [row._tuple() for row in conn.execute(query.order_by(roster_looks.c.looked_at))]
