@@ -40,6 +40,13 @@ SECRETS = {
 }
 
 
+CRYPTO = CallbackCrypto(
+    token=SECRETS["QUNFLOW_WECOM_CALLBACK_TOKEN"],
+    aes_key=SECRETS["QUNFLOW_WECOM_CALLBACK_AES_KEY"],
+    receive_id=SECRETS["QUNFLOW_WECOM_CORP_ID"],
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one load saw: waiting times in ms, in order, answers that were no 200, seconds, commits and kept rows."""
@@ -55,14 +62,24 @@ class Seen:
         return self.waits_ms[min(int(share * len(self.waits_ms)), len(self.waits_ms) - 1)]
 
 
-def callbacks(count: int) -> list[bytes]:
-    """Whole requests, each with an event of its own."""
-    crypto = CallbackCrypto(
-        token=SECRETS["QUNFLOW_WECOM_CALLBACK_TOKEN"],
-        aes_key=SECRETS["QUNFLOW_WECOM_CALLBACK_AES_KEY"],
-        receive_id=SECRETS["QUNFLOW_WECOM_CORP_ID"],
-    )
-    return [_callback(crypto, number) for number in range(count)]
+def event(number: int) -> bytes:
+    """The event of a number: somebody became a contact."""
+    return (
+        "<xml><ToUserName><![CDATA[wwSBX]]></ToUserName><FromUserName><![CDATA[sys]]></FromUserName>"
+        "<CreateTime>1763700001</CreateTime><MsgType><![CDATA[event]]></MsgType>"
+        "<Event><![CDATA[change_external_contact]]></Event><ChangeType><![CDATA[add_external_contact]]></ChangeType>"
+        f"<UserID><![CDATA[ops_li]]></UserID><ExternalUserID><![CDATA[wmSBX{number:08d}]]></ExternalUserID></xml>"
+    ).encode()
+
+
+def callback(number: int) -> bytes:
+    """The whole request that brings an event, sealed anew each time."""
+    sealed = CRYPTO.seal(event(number))
+    body = f"<xml><ToUserName><![CDATA[wwSBX]]></ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>".encode()
+    signature = CRYPTO.signature("1763700001", str(number), sealed)
+    query = urlencode({"msg_signature": signature, "timestamp": "1763700001", "nonce": str(number)})
+    head = f"POST /wecom/callback?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/xml\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def at_a_rate(port: int, requests: Sequence[bytes], rate: int) -> tuple[list[float], int]:
@@ -94,7 +111,7 @@ async def at_a_rate(port: int, requests: Sequence[bytes], rate: int) -> tuple[li
 def measure(folder: Path, rate: int, seconds: float, most: int) -> Seen:
     """One load against a fresh workspace; ``most`` is how many rows a commit may take."""
     home = _workspace(folder)
-    port, requests = free_port(), callbacks(int(rate * (seconds + WARM_UP_S)))
+    port, requests = free_port(), [callback(number) for number in range(int(rate * (seconds + WARM_UP_S)))]
     warm = int(rate * WARM_UP_S)
     command = [sys.executable, "-m", "benchmarks.ingress", "serve", str(home), str(port), str(most)]
     quiet = {name: "" for name in os.environ if name.startswith("QUNFLOW_")}
@@ -155,21 +172,6 @@ def _line(way: str, seen: Seen) -> str:
         f"{way:<16}  {waits}  {seen.commits / seen.seconds:>9.0f}  {rows:>11.1f}  {seen.refused:>7}"
         f"  {acknowledged} = {seen.kept}"
     )
-
-
-def _callback(crypto: CallbackCrypto, number: int) -> bytes:
-    event = (
-        "<xml><ToUserName><![CDATA[wwSBX]]></ToUserName><FromUserName><![CDATA[sys]]></FromUserName>"
-        "<CreateTime>1763700001</CreateTime><MsgType><![CDATA[event]]></MsgType>"
-        "<Event><![CDATA[change_external_contact]]></Event><ChangeType><![CDATA[add_external_contact]]></ChangeType>"
-        f"<UserID><![CDATA[ops_li]]></UserID><ExternalUserID><![CDATA[wmSBX{number:08d}]]></ExternalUserID></xml>"
-    )
-    sealed = crypto.seal(event.encode())
-    body = f"<xml><ToUserName><![CDATA[wwSBX]]></ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>".encode()
-    signature = crypto.signature("1763700001", str(number), sealed)
-    query = urlencode({"msg_signature": signature, "timestamp": "1763700001", "nonce": str(number)})
-    head = f"POST /wecom/callback?{query} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/xml\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def _workspace(folder: Path) -> Path:
