@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from qunflow.store.engine import Store
 from qunflow.store.vault import Vault
 from tests.crash.checker import Finding, judge, read_plan, save_plan
 from tests.crash.mixed_plan import Queue, Shape
 from tests.crash.sandbox_process import START, Sandbox, a_sandbox_here
-from tests.crash.scoreboard import Score, table
+from tests.crash.scoreboard import Score, kept
 from tests.crash.sender_zygote import WAIT_S
 
+RecordProperty: TypeAlias = Callable[[str, object], None]
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -85,10 +86,10 @@ def a_house(folder: Path, store: Store, vault: Vault, url: str, shape: Shape, st
             zygote.wait(timeout=20)
 
 
-def line(test: str, cases: int, found: Finding, note: str = "") -> str:
-    """A line of the scoreboard for a proof without kills."""
+def scored(test: str, cases: int, found: Finding, note: str = "") -> tuple[str, object]:
+    """A line of the scoreboard for a proof without kills, to be recorded."""
     wrong = (found.doubled, found.lost, found.unknown, found.violations)
-    return "\n" + table([Score(test, cases, found.planned, 0, *map(len, wrong), note)])
+    return kept(Score(test, cases, found.planned, 0, *map(len, wrong), note))
 
 
 def is_clean(found: Finding) -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from qunflow.store.engine import Store
 from qunflow.store.vault import Vault
-from tests.crash.house import House, a_house, is_clean, line
+from tests.crash.house import House, RecordProperty, a_house, is_clean, scored
 from tests.crash.mixed_plan import Shape
 
 SOAK = os.environ.get("QUNFLOW_SOAK") == "1"
@@ -27,15 +27,14 @@ COUNTED = [{"path": "gettoken", "mode": "slow", "probability": 0.0}]
 @pytest.mark.parametrize("number", range(2, 9) if SOAK else [2, 8])
 @pytest.mark.soak
 def test_the_same_flow_at_once_sends_everything_once(
-    store: Store, vault: Vault, store_url: str, tmp_path: Path, number: int, capsys: pytest.CaptureFixture[str]
+    store: Store, vault: Vault, store_url: str, tmp_path: Path, number: int, record_property: RecordProperty
 ) -> None:
     """Each of them plans, checks, approves and drains the same messages."""
     with a_house(tmp_path, store, vault, store_url, SHAPE) as house:
         (tmp_path / "plan.pickle").write_bytes(pickle.dumps(house.queue.messages))
         answers = house.order(number, plan=str(tmp_path / "plan.pickle"), rounds=2)
         found = house.judged()
-    with capsys.disabled():
-        print(line(f"{number} flows at once, {store.dialect}", number, found))
+    record_property(*scored(f"{number} flows at once, {store.dialect}", number, found))
     assert [one["error"] for one in answers] == [""] * number
     assert is_clean(found), found
 
@@ -54,7 +53,7 @@ def end_tokens(house: House, every: int, until: threading.Event) -> int:
 
 @pytest.mark.soak
 def test_an_ended_token_is_renewed_once_by_eight_processes(
-    store: Store, vault: Vault, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: Store, vault: Vault, store_url: str, tmp_path: Path, record_property: RecordProperty
 ) -> None:
     """However many are refused at once, one of them asks for another; nothing is sent twice for it."""
     over, ended = threading.Event(), 0
@@ -74,8 +73,9 @@ def test_an_ended_token_is_renewed_once_by_eight_processes(
         # Whoever was refused twice running has ended its round early.
         house.order(token_file=str(tmp_path / "token"))
         found = house.judged()
-    with capsys.disabled():
-        print(line(f"8 processes, token ended {ended} times, {store.dialect}", 8, found, f"{asked} tokens asked for"))
+    record_property(
+        *scored(f"8 processes, token ended {ended} times, {store.dialect}", 8, found, f"{asked} tokens asked for")
+    )
     assert is_clean(found), found
     assert ended >= 3
     assert asked <= ended + 1

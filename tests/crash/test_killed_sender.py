@@ -20,9 +20,10 @@ from qunflow.store.tables import targets
 from qunflow.store.vault import Vault
 from tests.crash.checker import Finding, judge, read_plan, save_plan
 from tests.crash.crew import DANGEROUS, Crew, a_crew
+from tests.crash.house import RecordProperty
 from tests.crash.mixed_plan import Queue, Shape
 from tests.crash.sandbox_process import a_sandbox
-from tests.crash.scoreboard import Score, table
+from tests.crash.scoreboard import Score, kept
 from tests.crash.sender_zygote import WAIT_S
 
 SOAK = os.environ.get("QUNFLOW_SOAK") == "1"
@@ -79,38 +80,24 @@ def unfinished(store: Store) -> int:
         return int(conn.execute(wanted).scalar_one())
 
 
-def told(name: str, crew: Crew, found: Finding, took_s: float) -> str:
-    """The histogram of the kills and the line of the scoreboard."""
+def score_of(name: str, crew: Crew, found: Finding, took_s: float) -> Score:
+    """The line of the scoreboard, with the histogram of where the kills fell."""
     kills = crew.fell.total()
     share = sum(crew.fell[one] for one in DANGEROUS) / kills
-    where = " · ".join(f"{one} {number}" for one, number in crew.fell.most_common())
-    slowest = max(crew.recoveries_s, default=0.0)
-    score = Score(
-        name,
-        1,
-        found.planned,
-        kills,
-        len(found.doubled),
-        len(found.lost),
-        len(found.unknown),
-        len(found.violations),
-        f"{found.once} once + {found.refused} turned away by a rule; {crew.stops} stops > {WAIT_S} s; {took_s:.0f} s",
+    where = ", ".join(f"{one} {number}" for one, number in crew.fell.most_common())
+    note = (
+        f"{took_s:.0f} s; {found.once} once + {found.refused} turned away by a rule; {share:.0%} of the kills between "
+        f"intent and mark ({where}); {crew.unwritten} left something accepted and not written down; {crew.stops} stops "
+        f"> {WAIT_S} s; recovery <= {max(crew.recoveries_s, default=0.0):.2f} s in {len(crew.recoveries_s)} restarts"
     )
-    return "\n".join(
-        [
-            "",
-            f"where {kills} kills fell: {where}",
-            f"{share:.0%} between intent and mark; {crew.unwritten} left something accepted and not written down; "
-            f"recovery {slowest:.2f} s at most ({len(crew.recoveries_s)} restarts of both)",
-            table([score]),
-        ]
-    )
+    wrong = (found.doubled, found.lost, found.unknown, found.violations)
+    return Score(name, 1, found.planned, kills, *map(len, wrong), note)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.soak
 def test_killed_senders_send_everything_once(
-    store: Store, vault: Vault, store_url: str, tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
+    store: Store, vault: Vault, store_url: str, tmp_path: Path, seed: int, record_property: RecordProperty
 ) -> None:
     """Whatever is killed, stopped or lost on the way, each message is accepted exactly once."""
     began = time.monotonic()
@@ -124,8 +111,7 @@ def test_killed_senders_send_everything_once(
         (tmp_path / "log.ndjson").write_text("\n".join(sandbox.log()), encoding="utf-8")
     log = (tmp_path / "log.ndjson").read_text(encoding="utf-8").split("\n")
     found = judge(read_plan(tmp_path / "plan.ndjson"), log, queue.told())
-    with capsys.disabled():
-        print(told(f"kill -9 {store.dialect}", crew, found, time.monotonic() - began))
+    record_property(*kept(score_of(f"kill -9, {store.dialect}", crew, found, time.monotonic() - began)))
     assert not [*found.doubled, *found.lost, *found.violations], found
     assert len(found.unknown) <= 0.005 * found.planned, found.unknown
     assert found.planned - found.once - found.refused <= len(found.unknown)

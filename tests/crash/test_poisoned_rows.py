@@ -20,9 +20,9 @@ from qunflow.store.engine import Store
 from qunflow.store.tables import targets
 from qunflow.store.vault import Vault
 from tests.crash.checker import words_of
-from tests.crash.house import a_house
+from tests.crash.house import RecordProperty, a_house
 from tests.crash.mixed_plan import Shape
-from tests.crash.scoreboard import Score, table
+from tests.crash.scoreboard import Score, kept
 
 SOAK = os.environ.get("QUNFLOW_SOAK") == "1"
 SHAPE = Shape(chats=40, slots=28 if SOAK else 12, private=40, cards=20, notices=20)
@@ -90,7 +90,7 @@ def ends(store: Store) -> dict[int, tuple[str, str]]:
 
 @pytest.mark.soak
 def test_poisoned_rows_end_with_a_reason_and_all_others_go_out(
-    store: Store, vault: Vault, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: Store, vault: Vault, store_url: str, tmp_path: Path, record_property: RecordProperty
 ) -> None:
     """Nobody's damage keeps anybody else's message: those arrive once, and the victims say what is wrong."""
     with a_house(tmp_path, store, vault, store_url, SHAPE) as house:
@@ -106,9 +106,7 @@ def test_poisoned_rows_end_with_a_reason_and_all_others_go_out(
     doubled = sum(times > 1 for times in taken.values())
     lost = len(others) - len(taken)
     score = Score(f"poison, {store.dialect}", len(victims), len(end), 0, doubled, lost, 0, len(open_still))
-    with capsys.disabled():
-        print("\n" + table([score]))
-        print("\n".join(f"  {name}: {state}, {why}" for name, (state, why) in left.items()))
+    record_property(*kept(score))
     assert set(others.values()) == {"sent"}
     assert (doubled, lost, open_still) == (0, 0, {})
     assert all(why for _, why in left.values())

@@ -25,8 +25,9 @@ from qunflow.connectors.wecom.client import WeCom
 from qunflow.sandbox.options import Limits, Options
 from qunflow.sandbox.running import running
 from qunflow.settings.scaffold import write_workspace
+from tests.crash.house import RecordProperty
 from tests.crash.sandbox_process import Sandbox
-from tests.crash.scoreboard import Score, table
+from tests.crash.scoreboard import Score, kept
 
 ZONE = ZoneInfo("Asia/Shanghai")
 BEGINS = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
@@ -124,6 +125,7 @@ def test_the_plan_names_exactly_what_the_platform_refuses(
     sqlite_template: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    record_property: RecordProperty,
     mode: str,
     own: int,
 ) -> None:
@@ -133,11 +135,8 @@ def test_the_plan_names_exactly_what_the_platform_refuses(
         rows = desk.plan(capsys)
         wrong = told_wrong(rows, [desk.send(row) for row in rows])
     refused = sum(bool(row["refused"]) for row in rows)
-    with capsys.disabled():
-        print(
-            "\n"
-            + table([Score(f"month, {mode}, {own} own", 1, len(rows), 0, 0, 0, 0, len(wrong), f"{refused} refused")])
-        )
+    score = Score(f"month, {mode}, {own} own", 1, len(rows), 0, 0, 0, 0, len(wrong), f"{refused} refused as planned")
+    record_property(*kept(score))
     assert wrong == []
     assert len(rows) > 20
     assert (refused > 0) == (mode == "month_4")

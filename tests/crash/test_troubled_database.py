@@ -22,7 +22,7 @@ from sqlalchemy import select
 from qunflow.store.engine import Store
 from qunflow.store.tables import calls
 from qunflow.store.vault import Vault
-from tests.crash.house import House, a_house, is_clean, line
+from tests.crash.house import House, RecordProperty, a_house, is_clean, scored
 from tests.crash.mixed_plan import Shape
 from tests.crash.sender_zygote import MASTER_KEY, WAIT_S
 
@@ -84,7 +84,7 @@ def held(store_url: str, seconds: float) -> Iterator[None]:
 
 @pytest.mark.soak
 def test_a_full_disk_sends_nothing_without_an_intent(
-    sqlite_store: Store, sqlite_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sqlite_store: Store, sqlite_url: str, tmp_path: Path, record_property: RecordProperty
 ) -> None:
     """Wherever writing fails, all that was sent is known to the database, the error is told, and later all goes on."""
     database, said, unmarked = tmp_path / "state" / "qunflow.sqlite3", [], 0
@@ -101,8 +101,9 @@ def test_a_full_disk_sends_nothing_without_an_intent(
         house.settle()
         found = house.judged()
     told = [one["error"] for one in said if one["error"]]
-    with capsys.disabled():
-        print(line("full disk, sqlite", len(said), found, f"{len(told)} failed, {unmarked} calls without their mark"))
+    record_property(
+        *scored("full disk, sqlite", len(said), found, f"{len(told)} failed, {unmarked} calls without their mark")
+    )
     assert is_clean(found), found
     assert len(told) >= 3
     assert all("full or failing" in one for one in told), told
@@ -122,27 +123,25 @@ def sent_while_held(house: House, store_url: str, seconds: float) -> list[str]:
 
 
 def test_a_database_held_for_moments_makes_everybody_wait(
-    store: Store, vault: Vault, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: Store, vault: Vault, store_url: str, tmp_path: Path, record_property: RecordProperty
 ) -> None:
     """Somebody holds it again and again: nobody is told of it, nothing is lost or doubled."""
     with a_house(tmp_path, store, vault, store_url, SHAPE) as house:
         told = sent_while_held(house, store_url, 0.1)
         found = house.judged()
-    with capsys.disabled():
-        print(line(f"held for moments, {store.dialect}", 2, found))
+    record_property(*scored(f"held for moments, {store.dialect}", 2, found))
     assert is_clean(found), found
     assert told == []
 
 
 def test_a_database_held_for_longer_than_patience_is_told(
-    sqlite_store: Store, sqlite_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sqlite_store: Store, sqlite_url: str, tmp_path: Path, record_property: RecordProperty
 ) -> None:
     """Both give up in the midst of sending and say why; what they had begun is found, and everything goes out once."""
     with a_house(tmp_path, sqlite_store, Vault(sqlite_store, MASTER_KEY), sqlite_url, SHAPE) as house:
         told = sent_while_held(house, sqlite_url, 5.0)
         found = house.judged()
-    with capsys.disabled():
-        print(line("held for too long, sqlite", 2, found, f"{len(told)} gave up"))
+    record_property(*scored("held for too long, sqlite", 2, found, f"{len(told)} gave up"))
     assert is_clean(found), found
     assert len(told) == 2
     assert all("stayed locked" in one for one in told)

@@ -14,7 +14,7 @@ import pytest
 
 from qunflow.store.engine import Store
 from qunflow.store.vault import Vault
-from tests.crash.house import a_house, is_clean, line
+from tests.crash.house import RecordProperty, a_house, is_clean, scored
 from tests.crash.mixed_plan import Shape
 
 SOAK = os.environ.get("QUNFLOW_SOAK") == "1"
@@ -31,7 +31,7 @@ LOST = [
 
 @pytest.mark.soak
 def test_a_clock_that_jumps_by_a_day_doubles_and_loses_nothing(
-    store: Store, vault: Vault, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: Store, vault: Vault, store_url: str, tmp_path: Path, record_property: RecordProperty
 ) -> None:
     """Two processes whose machine is a day ahead or behind at every look, while replies and requests get lost."""
     with a_house(tmp_path, store, vault, store_url, SHAPE) as house:
@@ -43,8 +43,7 @@ def test_a_clock_that_jumps_by_a_day_doubles_and_loses_nothing(
         house.sandbox.tell("clock", {"advance_s": DAY_S})
         house.settle()
         found = house.judged()
-    with capsys.disabled():
-        print(line(f"clock ± 1 day, {store.dialect}", 2, found))
+    record_property(*scored(f"clock ± 1 day, {store.dialect}", 2, found))
     assert is_clean(found), found
 
 
@@ -54,7 +53,7 @@ HANDFUL = 8
 
 
 def test_quiet_hours_that_begin_within_a_page_hold_the_rest_of_it(
-    store: Store, vault: Vault, store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: Store, vault: Vault, store_url: str, tmp_path: Path, record_property: RecordProperty
 ) -> None:
     """At nine in the evening only the calls under way end; the rest of the page goes out in the morning, once."""
     with a_house(tmp_path, store, vault, store_url, Shape(chats=30, slots=6, private=20), EVENING) as house:
@@ -70,8 +69,9 @@ def test_quiet_hours_that_begin_within_a_page_hold_the_rest_of_it(
         house.sandbox.tell("clock", {"set": MORNING})
         house.order()
         found = house.judged()
-    with capsys.disabled():
-        print(line(f"night falls, {store.dialect}", 2, found, f"{len(evening)} until nine, {len(late)} then under way"))
+    record_property(
+        *scored(f"night falls, {store.dialect}", 2, found, f"{len(evening)} until nine, {len(late)} then under way")
+    )
     assert 0 < len(evening) < found.planned, "the page was over before nine"
     assert len(late) <= 2 * HANDFUL, "more went out after nine than was under way"
     assert is_clean(found), found
