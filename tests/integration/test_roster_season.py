@@ -1,0 +1,52 @@
+"""A season in which a third of the callbacks are lost, doubled or late ends like one in which none is."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qunflow.runtime.memberships import not_before
+from qunflow.store.members import Membership
+from tests.integration.callback_season import OPEN, lived
+
+SPEC = "people: 250\npast_days: 3\narrivals_per_day: 90\n"
+DAYS = 60 if os.environ.get("QUNFLOW_SOAK") == "1" else 6
+TROUBLE: list[dict[str, Any]] = [
+    {"path": "callback", "mode": "dropped", "probability": 0.14},
+    {"path": "callback", "mode": "duplicate", "probability": 0.14},
+    {"path": "callback", "mode": "reorder", "probability": 0.14},
+]
+
+
+@pytest.mark.soak
+def test_lost_doubled_and_late_callbacks_change_nothing_in_the_end(tmp_path: Path, sqlite_template: Path) -> None:
+    """The same roster as the platform's, the same stays, leaves exact or within their bounds, the same grades."""
+    with lived(tmp_path / "calm", sqlite_template, [], SPEC) as calm:
+        grades = calm.live(DAYS)
+        truth = calm.stays()
+        assert calm.on_file() == calm.rosters()
+    with lived(tmp_path / "rough", sqlite_template, TROUBLE, SPEC) as rough:
+        rough_grades = rough.live(DAYS)
+        found = rough.stays()
+        assert rough.on_file() == rough.rosters()
+        assert rough.history() == sorted(_as_told(one) for one in found.values())
+
+    bounded = [one for one in found.values() if one.left_known_by == "roster"]
+    assert bounded, "no leave got lost: the faults did nothing"
+    assert found.keys() == truth.keys()
+    for key, stay in truth.items():
+        mine = found[key]
+        if mine.left_known_by == "roster":
+            assert stay.left_at is not None
+            assert not_before(mine) <= stay.left_at <= mine.left_at + timedelta(microseconds=1)
+        else:
+            assert mine.left_at == stay.left_at
+    assert {day: one.letter for day, one in rough_grades.items()} == {day: one.letter for day, one in grades.items()}
+
+
+def _as_told(stay: Membership) -> tuple[int, int, datetime, datetime]:
+    return stay.group_id, stay.person_id, stay.joined_at, stay.left_at or OPEN
