@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 Sign = tuple[str, str]
-_SENT = ("add_msg_template", "message/send", "send_welcome_msg")
+_SENT = ("add_msg_template", "message/send", "send_welcome_msg", "webhook/send")
+# Nobody can ask what became of it: what is not certain goes to a person, and never out again.
+_BLIND = "robot"
 _OPEN = ("unknown", "dead")
 # Its key ends after 20 seconds; what is not settled by then is listed as unknown.
 _TIMED = "welcome"
@@ -41,8 +43,8 @@ class Finding:
     What became of a plan; every list names messages.
 
     ``once`` arrived, ``refused`` were turned away by a rule of the platform that its log shows. ``unknown`` is what the
-    product itself cannot tell, whatever the log says; a violation is where it tells something else than the log, or
-    gave up what it could have settled.
+    product itself cannot tell, whatever the log says, ``blind`` the same of a way that cannot be asked. A violation is
+    where it tells something else than the log, or gave up what it could have settled.
     """
 
     planned: int = 0
@@ -51,6 +53,7 @@ class Finding:
     doubled: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    blind: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
 
@@ -87,14 +90,14 @@ def _place(found: Finding, one: Wanted, times: int, turned_away: bool, says: str
     if times > 1:
         found.doubled.append(name)
     elif says in _OPEN:
-        found.unknown.append(name)
+        (found.blind if one.way == _BLIND else found.unknown).append(name)
     elif not times and not turned_away:
         found.lost.append(name)
     elif says != ("sent" if times else "refused"):
         found.violations.append(name)
     found.once += times == 1
     found.refused += not times and turned_away
-    if says == "dead" and one.way != _TIMED:
+    if says == "dead" and one.way not in (_TIMED, _BLIND):
         found.violations.append(name)
 
 
@@ -106,7 +109,7 @@ def _read(log: Iterable[str]) -> tuple[Counter[Sign], set[Sign]]:
         if not row["path"].endswith(_SENT):
             continue
         words = words_of(row["body"])
-        taken.update((address, words) for address in row["targets"])
+        taken.update((address, words) for address in row["targets"] or [row["sender"]])
         named = {*row["body"].get("chat_id_list", ()), *row["body"].get("external_userid", ())}
         turned_away |= {(address, words) for address in named - set(row["targets"])}
     return taken, turned_away

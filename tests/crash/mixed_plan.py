@@ -23,7 +23,7 @@ from qunflow.store.tables import contents, groups, targets
 from qunflow.store.vault import Vault
 from tests.crash.checker import Sign, Wanted
 from tests.crash.sandbox_process import Sandbox
-from tests.crash.sender_zygote import welcome_text, workspace
+from tests.crash.sender_zygote import ROBOT, welcome_text, workspace
 
 ZONE = workspace().communities[0].zone_info
 OWNER, HELPER, ADMINS = "owner_zhou", "helper_xm", ("admin_lin", "admin_tang")
@@ -43,6 +43,7 @@ class Shape:
     cards: int = 0
     notices: int = 0
     newcomers: int = 0
+    robots: int = 0
     over_s: int = 0
 
 
@@ -99,6 +100,8 @@ class Queue:
             return self.external[row.target_ref], row.text
         if row.way == "mass_task":
             return self.chat_ids[row.target_ref], row.text
+        if row.way == "robot":
+            return f"robot {row.sender_userid}", row.text
         is_card = row.way == "hand_send"
         return row.sender_userid, f"{PAGES}/hand/{card_token(self.vault, row.target_id)}" if is_card else row.text
 
@@ -145,6 +148,8 @@ class Queue:
             yield "private_task", OWNER, "person", [(one, f"circle-{slot}") for one in self._persons(circle, now)]
         for card in range(shape.cards):
             yield "hand_send", ADMINS[card % 2], "chat", [(chats[card % len(chats)], f"card-{card}")]
+        for robot in range(shape.robots):
+            yield "robot", ROBOT, "chat", [(chats[robot % len(chats)], f"robot-{robot}")]
         for notice in range(shape.notices):
             yield "staff_notice", (*ADMINS, HELPER)[notice % 3], "staff", [(0, f"notice-{notice}")]
 

@@ -24,7 +24,10 @@ from sqlalchemy import Connection
 
 from qunflow import clock
 from qunflow.clock import SandboxClock
+from qunflow.connectors.channel import Channel
 from qunflow.connectors.wecom.client import WeCom
+from qunflow.connectors.wecom.robot import Robot
+from qunflow.connectors.wecom_robot import WeComRobot
 from qunflow.delivery.claims import Page
 from qunflow.delivery.model import Content
 from qunflow.delivery.ports import Ports, in_threads
@@ -41,6 +44,7 @@ from tests.crash.trace import ANSWERED, BEGUN, Trace
 WAIT_S = 24
 # Lost requests are drawn so often here that three in a row happen; giving up is another test's matter.
 TRIES = 9
+ROBOT = "ops"
 NEVER_QUIET = ("03:00", "03:01")
 MASTER_KEY = bytes(range(32))
 _REST_S = 0.02
@@ -126,6 +130,14 @@ def greeting(_conn: Connection, newcomer: Newcomer) -> Content:
     return Content(welcome_text(newcomer.person_id))
 
 
+def robots(directory: Path, sandbox: str) -> dict[str, Channel]:
+    """The one robot, when its key stands in the folder."""
+    key = directory / "robot-key"
+    if not key.exists():
+        return {}
+    return {f"robot:{ROBOT}": WeComRobot(Robot(sandbox, key.read_text(), production=False, timeout_s=2.0))}
+
+
 def ports(directory: Path, url: str, sandbox: str, trace: Trace) -> Ports:
     """What a sender of its own touches."""
     store = TracedStore.open(url)
@@ -139,6 +151,7 @@ def ports(directory: Path, url: str, sandbox: str, trace: Trace) -> Ports:
         workspace=workspace(),
         liveness=TracedLocks(directory, trace),
         web_url="http://127.0.0.1:8790",
+        outside=robots(directory, sandbox),
         carry_out=hands(trace),
     )
 

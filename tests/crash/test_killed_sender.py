@@ -24,18 +24,36 @@ from tests.crash.house import RecordProperty
 from tests.crash.mixed_plan import Queue, Shape
 from tests.crash.sandbox_process import a_sandbox
 from tests.crash.scoreboard import Score, kept
-from tests.crash.sender_zygote import WAIT_S
+from tests.crash.sender_zygote import ROBOT, WAIT_S
 
 SOAK = os.environ.get("QUNFLOW_SOAK") == "1"
 KILLS = 560 if SOAK else 160
 SEEDS = range(10) if SOAK else [1]
 SHAPE = (
     Shape(
-        chats=60, slots=20, shared=4, private=200, private_shared=30, cards=300, notices=200, newcomers=60, over_s=560
+        chats=60,
+        slots=20,
+        shared=4,
+        private=200,
+        private_shared=30,
+        cards=300,
+        notices=200,
+        newcomers=60,
+        over_s=560,
+        robots=90,
     )
     if SOAK
     else Shape(
-        chats=40, slots=8, shared=3, private=50, private_shared=8, cards=90, notices=60, newcomers=20, over_s=160
+        chats=40,
+        slots=8,
+        shared=3,
+        private=50,
+        private_shared=8,
+        cards=90,
+        notices=60,
+        newcomers=20,
+        over_s=160,
+        robots=24,
     )
 )
 # Simulated seconds from kill to kill; the wait before asking is two dozen of them, far longer than the latest arrival.
@@ -46,7 +64,7 @@ CYCLE, STOPS, GOES_ON = 80, range(5, 15), 47
 PATIENCE_S = 900 if SOAK else 120
 FAULTS = [
     {"path": path, "mode": mode, "probability": 0.03, "seconds": LATE_S}
-    for path in ("externalcontact/add_msg_template", "message/send", "externalcontact/send_welcome_msg")
+    for path in ("externalcontact/add_msg_template", "message/send", "externalcontact/send_welcome_msg", "webhook/send")
     for mode in ("reply_lost", "late", "dropped", "http_502", "truncated")
 ]
 
@@ -86,9 +104,10 @@ def score_of(name: str, crew: Crew, found: Finding, took_s: float) -> Score:
     share = sum(crew.fell[one] for one in DANGEROUS) / kills
     where = ", ".join(f"{one} {number}" for one, number in crew.fell.most_common())
     note = (
-        f"{took_s:.0f} s; {found.once} once + {found.refused} turned away by a rule; {share:.0%} of the kills between "
-        f"intent and mark ({where}); {crew.unwritten} left something accepted and not written down; {crew.stops} stops "
-        f"> {WAIT_S} s; recovery <= {max(crew.recoveries_s, default=0.0):.2f} s in {len(crew.recoveries_s)} restarts"
+        f"{took_s:.0f} s; {found.once} once + {found.refused} turned away by a rule, {len(found.blind)} of the robot's "
+        f"listed for a person; {share:.0%} of the kills between intent and mark ({where}); {crew.unwritten} left "
+        f"something accepted and not written down; {crew.stops} stops > {WAIT_S} s; "
+        f"recovery <= {max(crew.recoveries_s, default=0.0):.2f} s in {len(crew.recoveries_s)} restarts"
     )
     wrong = (found.doubled, found.lost, found.unknown, found.violations)
     return Score(name, 1, found.planned, kills, *map(len, wrong), note)
@@ -105,6 +124,7 @@ def test_killed_senders_send_everything_once(
         queue = Queue(store, vault, sandbox, SHAPE)
         queue.fill()
         save_plan(tmp_path / "plan.ndjson", queue.wanted)
+        (tmp_path / "robot-key").write_text(sandbox.tell("act", {"act": "add_robot", "name": ROBOT})["key"])
         sandbox.tell("faults", FAULTS)
         with a_crew(tmp_path, store_url, store, sandbox, seed) as crew:
             live_through(queue, crew)
@@ -114,7 +134,7 @@ def test_killed_senders_send_everything_once(
     record_property(*kept(score_of(f"kill -9, {store.dialect}", crew, found, time.monotonic() - began)))
     assert not [*found.doubled, *found.lost, *found.violations], found
     assert len(found.unknown) <= 0.005 * found.planned, found.unknown
-    assert found.planned - found.once - found.refused <= len(found.unknown)
+    assert found.planned - found.once - found.refused <= len(found.unknown) + len(found.blind)
     assert found.refused == SHAPE.private_shared
     assert crew.fell.total() >= KILLS
     assert sum(crew.fell[one] for one in DANGEROUS) >= 0.3 * crew.fell.total(), crew.fell
