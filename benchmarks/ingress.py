@@ -188,13 +188,13 @@ def _serve(home: Path, port: int, most: int) -> int:
     """``qunflow web``, but for the size of a commit; its log goes nowhere, and is written all the same."""
     import uvicorn
 
-    from qunflow.cli.web import _log_as_json, web_ports
+    from qunflow.cli.web import log_as_json, web_ports
     from qunflow.runtime import open_runtime
     from qunflow.web.app import create_app
     from qunflow.web.keeping import inbox_of
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    _log_as_json()
+    log_as_json()
     ports = web_ports(open_runtime(home))
     app = create_app(ports)
     app.state.inbox = inbox_of(ports, app.state.metrics.committed, most)

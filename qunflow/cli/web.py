@@ -33,8 +33,8 @@ def web(*, workspace: WorkspaceOption = None, port: PortOption = 8790, host: Hos
 
     runtime = open_runtime(workspace)
     try:
-        _require_free(host, port)
-        _log_as_json()
+        require_free(host, port)
+        log_as_json()
         app = create_app(web_ports(runtime))
         # Uvicorn's access log would write codes and tokens; the guard writes routes instead.
         uvicorn.run(app, host=host, port=port, access_log=False, log_config=None, server_header=False)
@@ -43,7 +43,7 @@ def web(*, workspace: WorkspaceOption = None, port: PortOption = 8790, host: Hos
     return 0
 
 
-def _require_free(host: str, port: int) -> None:
+def require_free(host: str, port: int) -> None:
     """Uvicorn would tell a taken port in its log only."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -86,7 +86,8 @@ def web_ports(runtime: Runtime) -> WebPorts:
     )
 
 
-def _log_as_json() -> None:
+def log_as_json() -> None:
+    """Write every log line as JSON to standard error; libraries that would log addresses keep to warnings."""
     from qunflow.web.logs import JsonLines
 
     handler = logging.StreamHandler(sys.stderr)
