@@ -45,7 +45,7 @@ def _in_workspace(workspace: Workspace, document: Document) -> Iterator[Mistake]
             keys: Keys = ("communities", number, "groups", position, "chat_id")
             if not group.chat_id and group.platform == "wecom":
                 problem = f"group {group.key!r} has no chat_id"
-                yield Mistake(document.place_of(keys), problem, "copy its chat_id, or name its platform (qq, wechat, …)")
+                yield Mistake(document.place_of(keys), problem, "copy its chat_id, or name its platform (qq, wechat)")
             if group.robot:
                 robots = [one.key for one in workspace.channels.robots]
                 yield from _unknown(document, (*keys[:-1], "robot"), group.robot, robots, "robot")
