@@ -2,8 +2,7 @@
 From whatever table of events somebody has to the few columns every measure reads.
 
 ``actor``, ``at_us`` (microseconds since 1970 UTC), ``target`` and ``returning`` (does the event make a cohort, does it
-count as coming back), and where they are asked for ``split``, ``amount``, ``member``, ``group_id``,
-``joins`` and ``leaves``.
+count as coming back), and where they are asked for ``split`` and ``amount``; joins and leaves are a table of their own.
 """
 
 from __future__ import annotations
@@ -62,12 +61,35 @@ def facts(
         values["split"] = property_text(events, query.split_by, dialect).fill_null("")
     if query.amount:
         values["amount"] = _units(events, query.amount, dialect)
-    if "stay" in query.definitions:
-        values |= _moves(events, columns, query, member, dialect)
     table = events.filter(usable(events, columns)).select(**values)
     if until_us is not None:
         table = table.filter(table.at_us < until_us)
     return table
+
+
+def moves(
+    events: ir.Table, columns: Columns, query: Query, dialect: str, aliases: Mapping[str, str], until_us: int
+) -> ir.Table:
+    """
+    Joins and leaves before ``until_us``: ``actor``, ``member``, ``group_id``, ``at_us``, ``leaving`` (0 or 1).
+
+    A join is a target event (``join`` when the query leaves that open), a leave one of its ``leave_event``.
+    """
+    if query.drop_duplicates:
+        events = events.distinct()
+    events, member = resolved(events, columns, aliases)
+    pairs = query.event_filter + query.target_filter
+    joins = _chosen(events, columns, query.target_event or ("join",), pairs, dialect)
+    leaves = _chosen(events, columns, query.leave_event, (), dialect)
+    at_us = microseconds(events[columns.at], dialect)
+    wanted = events.filter((joins | leaves) & usable(events, columns) & (at_us < until_us))
+    return wanted.select(
+        actor=_actor(events, columns, query, member),
+        member=member,
+        group_id=events[columns.group] if columns.group else ibis.literal(0),
+        at_us=at_us,
+        leaving=ibis.ifelse(joins, 0, 1),
+    )
 
 
 def usable(events: ir.Table, columns: Columns) -> ir.BooleanValue:
@@ -133,14 +155,3 @@ def _units(events: ir.Table, amount: str, dialect: str) -> ir.IntegerValue:
     # Added up as whole ten-thousandths: sums of floats depend on their order, and so on the engine.
     value = events[amount] if amount in events.columns else property_text(events, amount, dialect)
     return (value.cast("float64") * 10_000).round().cast("int64").fill_null(0)
-
-
-def _moves(events: ir.Table, columns: Columns, query: Query, member: ir.Column, dialect: str) -> dict[str, ir.Value]:
-    joins = query.target_event or ("join",)
-    pairs = query.event_filter + query.target_filter
-    return {
-        "member": member,
-        "group_id": events[columns.group] if columns.group else ibis.literal(0),
-        "joins": _chosen(events, columns, joins, pairs, dialect),
-        "leaves": _chosen(events, columns, query.leave_event, (), dialect),
-    }

@@ -18,7 +18,7 @@ from qunflow.retention.query import Bucket
 SECOND_US = 1_000_000
 HOUR_US, DAY_US = 3_600 * SECOND_US, 86_400 * SECOND_US
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_DAY = date(1970, 1, 1)
+EPOCH_DAY = date(1970, 1, 1)
 # 1970 began on a Thursday.
 WEEK_SHIFT_DAYS = {"monday": 3, "sunday": 4}
 
@@ -49,7 +49,7 @@ class Calendar:
         """The number of the interval a local day lies in."""
         if self.period == "month":
             return day.year * 12 + day.month - 1
-        number = (day - _FIRST_DAY).days
+        number = (day - EPOCH_DAY).days
         return (number + WEEK_SHIFT_DAYS[self.week_start]) // 7 if self.period == "week" else number
 
     def first_day(self, number: int) -> date:
@@ -59,7 +59,7 @@ class Calendar:
         if self.period == "month":
             return date(number // 12, number % 12 + 1, 1)
         days = number * 7 - WEEK_SHIFT_DAYS[self.week_start] if self.period == "week" else number
-        return _FIRST_DAY + timedelta(days=days)
+        return EPOCH_DAY + timedelta(days=days)
 
     def last_day(self, number: int) -> date:
         """The local day an interval ends on."""

@@ -16,11 +16,12 @@ from typing import Any, Protocol
 import ibis
 import ibis.expr.types as ir
 
-from qunflow.retention.facts import Columns, facts, followed, usable
-from qunflow.retention.grid import Calendar, Offset, at_us, midnight, offsets, us_of
+from qunflow.retention.day_bits import DaySpan, fits
+from qunflow.retention.facts import Columns, facts, followed, moves, usable
+from qunflow.retention.grid import EPOCH_DAY, Calendar, Offset, at_us, midnight, offsets, us_of
 from qunflow.retention.instants import interval_number, microseconds
 from qunflow.retention.matrix import matrix_counts
-from qunflow.retention.quality import Note, moves_of, notes_of, odd_moves, raw_counts
+from qunflow.retention.quality import Note, notes_of, odd_moves, raw_counts
 from qunflow.retention.query import Query, instant_of_text
 from qunflow.retention.result import Count, Measured, Row, Total
 from qunflow.retention.windows import Window, window_counts, windows_of
@@ -145,6 +146,14 @@ class Measure:
         seen = self._facts(us_of(until))
         return seen.mutate(interval=interval_number(seen.at_us, span.calendar, self._offsets))
 
+    @cached_property
+    def _moves(self) -> ir.Table | None:
+        """Joins and leaves up to what is known, read apart so that an engine can leave out all other events."""
+        if "stay" not in self._query.definitions:
+            return None
+        until = us_of(self._known.as_of)
+        return moves(self._events, self._columns, self._query, self._engine.name, self._aliases, until)
+
     def _names(self) -> tuple[str, ...]:
         if self._query.definitions == ("matrix",):
             count = self._range.count if self._range else 1
@@ -174,7 +183,8 @@ class Measure:
 
     def _window_rows(self) -> tuple[Row, ...]:
         span, columns = self._known, windows_of(self._query)
-        counted = window_counts(self._seen, self._query, span.first, self._offsets)
+        cohorts = (span.calendar, span.first)
+        counted = window_counts(self._seen, self._moves, self._query, cohorts, self._offsets, self._days)
         found = {(int(row["cohort"]), str(row["split"] or "")): row for row in self._engine.rows(counted)}
         rows = []
         for place, split in _places(found, span):
@@ -184,6 +194,15 @@ class Measure:
             cells = [int(row.get(w.name) or 0) if self._is_due(number, w) else None for w in columns]
             rows.append(Row(span.calendar.label(number), split, (size, *cells)))
         return tuple(rows)
+
+    @property
+    def _days(self) -> DaySpan | None:
+        """The days from the first of the range to the last that is known, where the plan by bits can be taken."""
+        span = self._known
+        first = span.calendar.first_day(span.first)
+        last = max(first, (span.as_of - timedelta(microseconds=1)).astimezone(self._query.zone).date())
+        days = DaySpan((first - EPOCH_DAY).days, (last - EPOCH_DAY).days)
+        return days if fits(self._query, days, self._engine.name) else None
 
     def _is_due(self, number: int, window: Window) -> bool:
         """Whether the window of the cohort's last possible member has passed."""
@@ -218,18 +237,14 @@ class Measure:
             later = self._events.filter(usable(self._events, self._columns) & (at >= us_of(self._range.as_of)))
             (row,) = self._engine.rows(later.aggregate(after_as_of=later.count()))
             yield from notes_of(row, False)
-        if "stay" in self._query.definitions:
-            yield from notes_of(self._odd_moves(), False)
+        if self._moves is not None:
+            yield from notes_of(self._odd_moves(self._moves), False)
 
-    def _odd_moves(self) -> dict[str, Any]:
+    def _odd_moves(self, found: ir.Table) -> dict[str, Any]:
         if self._engine.name != "polars":
-            return self._engine.rows(odd_moves(moves_of(self._seen)))[0]
+            return self._engine.rows(odd_moves(found))[0]
         # Ibis has no window functions there: the joins and leaves are looked at by the engine that is always here.
-        moves = ibis.memtable(
-            self._engine.rows(moves_of(self._seen)),
-            schema={"member": "string", "group_id": "string", "at_us": "int64", "leaving": "int64"},
-        )
-        return dict(odd_moves(moves).to_pyarrow().to_pylist()[0])
+        return dict(odd_moves(ibis.memtable(found.to_pyarrow())).to_pyarrow().to_pylist()[0])
 
 
 def measured(

@@ -64,19 +64,13 @@ def raw_counts(events: ir.Table, columns: Columns) -> ir.Table:
 
 
 def odd_moves(moves: ir.Table) -> ir.Table:
-    """One row: ``joins_while_in`` and ``leaves_without_join`` among the moves of ``moves_of``."""
+    """One row: ``joins_while_in`` and ``leaves_without_join`` among joins and leaves as ``facts.moves`` gives them."""
     order = ibis.window(group_by=["member", "group_id"], order_by=["at_us", "leaving"])
     moves = moves.mutate(before=moves.leaving.lag(1, 1).over(order))
     idle = moves.before == moves.leaving
     return moves.aggregate(
         joins_while_in=(idle & (moves.leaving == 0)).sum(), leaves_without_join=(idle & (moves.leaving == 1)).sum()
     )
-
-
-def moves_of(seen: ir.Table) -> ir.Table:
-    """Joins (``leaving`` 0) and leaves (1): ``member``, ``group_id``, ``at_us``, ``leaving``."""
-    moves = seen.filter(seen.joins | seen.leaves)
-    return moves.select("member", "group_id", "at_us", leaving=ibis.ifelse(moves.joins, 0, 1))
 
 
 def notes_of(counts: Mapping[str, Any], dropped: bool) -> Iterator[Note]:

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from qunflow.retention.grid import DAY_US, Offset
+from qunflow.retention.day_bits import DaySpan, active_from, active_on, starts_with_bits
+from qunflow.retention.grid import DAY_US, Calendar, Offset
 from qunflow.retention.instants import day_number
 from qunflow.retention.matrix import anchors
 from qunflow.retention.query import Definition, Query
@@ -58,29 +59,49 @@ def windows_of(query: Query) -> tuple[Window, ...]:
     return tuple(found)
 
 
-def window_counts(seen: ir.Table, query: Query, first: int, offsets: Sequence[Offset]) -> ir.Table:
+def window_counts(
+    seen: ir.Table,
+    moves: ir.Table | None,
+    query: Query,
+    span: tuple[Calendar, int],
+    offsets: Sequence[Offset],
+    days: DaySpan | None,
+) -> ir.Table:
     """
     Columns ``cohort`` (number of the interval), ``split``, ``size`` and one named as each window, in actors.
 
     Args:
-        seen: facts with ``interval``, from ``matrix_counts``'s range and up to what is known.
+        seen: facts with ``interval``, up to what is known.
+        moves: joins and leaves up to then, for stay columns.
+        span: the calendar of the cohorts, and the number of the first of them.
         offsets: of the query's zone, over the time of the events.
+        days: the days that can matter, when the plan by bits shall be taken; None = the general one.
     """
-    starts = anchors(seen, query, first)
-    starts = starts.mutate(start=_place(starts.anchor_us, query, offsets))
-    columns = windows_of(query)
-    parts = [starts]
+    columns, first = windows_of(query), span[1]
     acts = [window for window in columns if window.definition != "stay"]
     stays = [window for window in columns if window.definition == "stay"]
-    if acts:
-        parts.append(_acted(starts, seen, acts, query, offsets))
+    if acts and days:
+        starts = starts_with_bits(seen, *span, offsets, days)
+        rows = starts.mutate(**{w.name: _one_if(_by_bits(starts, days, w)) for w in acts})
+        starts = starts.mutate(start=starts.start + days.first)
+    else:
+        starts = anchors(seen, query, first)
+        rows = starts = starts.mutate(start=_place(starts.anchor_us, query, offsets))
+        if acts:
+            rows = _beside(rows, _acted(starts, seen, acts, query, offsets))
     if stays:
-        parts.append(_stayed(starts, seen, stays, query, offsets))
-    rows = parts[0]
-    for part in parts[1:]:
-        rows = rows.left_join(part, ["actor", "cohort"]).drop("actor_right", "cohort_right")
+        assert moves is not None, "whoever asks for stay columns brings joins and leaves"
+        rows = _beside(rows, _stayed(starts, moves, stays, query, offsets))
     counts = {window.name: rows[window.name].fill_null(0).sum() for window in columns}
     return rows.group_by(["cohort", "split"]).aggregate(size=rows.count(), **counts)
+
+
+def _by_bits(starts: ir.Table, days: DaySpan, window: Window) -> ir.BooleanValue:
+    return active_from(starts, window.since) if window.until is None else active_on(starts, days, window.since)
+
+
+def _beside(rows: ir.Table, part: ir.Table) -> ir.Table:
+    return rows.left_join(part, ["actor", "cohort"]).drop("actor_right", "cohort_right")
 
 
 def _place(at_us: ir.IntegerValue, query: Query, offsets: Sequence[Offset]) -> ir.IntegerValue:
@@ -111,7 +132,7 @@ def _inside(pairs: ir.Table, window: Window) -> ir.BooleanValue:
 
 
 def _stayed(
-    starts: ir.Table, seen: ir.Table, wanted: Sequence[Window], query: Query, offsets: Sequence[Offset]
+    starts: ir.Table, moves: ir.Table, wanted: Sequence[Window], query: Query, offsets: Sequence[Offset]
 ) -> ir.Table:
     """
     Whoever's last move in a group, up to then, is a join is in it: moves that change nothing change nothing here.
@@ -119,14 +140,13 @@ def _stayed(
     Of one instant joins go before leaves. Written without window functions, which not every engine has.
     """
     step = 1 if query.windows == "calendar" else DAY_US
-    moves = seen.filter(seen.joins | seen.leaves)
     moves = moves.select(
         "actor",
         "member",
         "group_id",
         place=_place(moves.at_us, query, offsets),
         # Even for a join, odd for a leave, in the order of time.
-        move=moves.at_us * 2 + ibis.ifelse(moves.joins, 0, 1),
+        move=moves.at_us * 2 + moves.leaving,
     )
     pairs = starts.select("actor", "cohort", "start").join(moves, "actor")
     last = {w.name: pairs.move.max(where=pairs.place <= pairs.start + w.since * step) for w in wanted}
