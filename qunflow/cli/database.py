@@ -64,3 +64,32 @@ def verify(*, workspace: WorkspaceOption = None) -> int:
         require_balanced(conn)
     print(catalogue(environment.lang).text("database.verified", files=files))
     return 0
+
+
+@app.command
+def replay(*, workspace: WorkspaceOption = None) -> int:
+    """重放:从原始回调和群名单重新推算谁在群里,和现有记录比对,不写入 (work memberships out again and compare)."""
+    from qunflow.language import catalogue
+    from qunflow.runtime.replay import replayed
+    from qunflow.settings.environment import load_environment, workspace_directory
+    from qunflow.settings.workspace import load_workspace
+    from qunflow.store.engine import Store
+    from qunflow.store.migrate import require_current
+    from qunflow.store.vault import Vault
+
+    home = workspace_directory(workspace)
+    environment = load_environment(home)
+    store = Store.open(environment.database_url)
+    require_current(store)
+    vault = Vault(store, environment.master_key_bytes())
+    words = catalogue(environment.lang)
+    differing = 0
+    for community in load_workspace(home).communities:
+        with store.reading() as conn:
+            found = replayed(conn, vault, community.key)
+        differing += len(found.differing)
+        counts = {"memberships": found.memberships, "differing": len(found.differing)}
+        print(words.text("database.replayed", community=community.name, **counts))
+        for group, person in found.differing[:20]:
+            print(words.text("database.differs", group=group, person=person))
+    return 1 if differing else 0

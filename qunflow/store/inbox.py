@@ -101,6 +101,28 @@ def unapplied(conn: Connection, vault: Vault, source: str, limit: int) -> list[I
     return [_open(vault, row) for row in conn.execute(query)]
 
 
+def applied(conn: Connection, vault: Vault, source: str, after_id: int, limit: int) -> list[InboxRow]:
+    """Rows that something was made of, oldest first and above a number, to make it again."""
+    query = (
+        select(inbox)
+        .where(inbox.c.source == source, inbox.c.state == "applied", inbox.c.sealed_body != b"")
+        .where(inbox.c.inbox_id > after_id)
+        .order_by(inbox.c.inbox_id)
+        .limit(limit)
+    )
+    return [_open(vault, row) for row in conn.execute(query)]
+
+
+def quarantined(conn: Connection, since: datetime) -> dict[str, int]:
+    """How many rows of each source were set aside since an instant; sources without any are left out."""
+    query = (
+        select(inbox.c.source, func.count())
+        .where(inbox.c.state == "quarantined", inbox.c.applied_at >= since)
+        .group_by(inbox.c.source)
+    )
+    return {row[0]: int(row[1]) for row in conn.execute(query)}
+
+
 def newest(conn: Connection, vault: Vault, source: str, since: datetime, limit: int) -> list[InboxRow]:
     """The youngest rows since an instant that nothing was made of yet; for what cannot wait its turn."""
     query = (

@@ -118,6 +118,14 @@ def groups_of(conn: Connection, community: str) -> list[GroupRow]:
     return sorted((GroupRow(*row) for row in conn.execute(query)), key=lambda group: group.group_key)
 
 
+def dissolved_of(conn: Connection, community: str) -> list[GroupRow]:
+    """The groups of a community that are gone for good, by key."""
+    query = select(*(groups.c[name] for name in GroupRow.__slots__)).where(
+        groups.c.community == community, groups.c.dissolved_at.is_not(None)
+    )
+    return sorted((GroupRow(*row) for row in conn.execute(query)), key=lambda group: group.group_key)
+
+
 def group_ids_of_chats(conn: Connection, chat_ids: Iterable[str]) -> dict[str, int]:
     """Platform chat id → group id, of those that are known."""
     found: dict[str, int] = {}

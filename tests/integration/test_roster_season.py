@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from qunflow.cli import main
 from qunflow.runtime.memberships import not_before
 from qunflow.store.members import Membership
-from tests.integration.callback_season import OPEN, lived
+from qunflow.store.tables import memberships
+from tests.integration.callback_season import OPEN, Season, lived
 
 SPEC = "people: 250\npast_days: 3\narrivals_per_day: 90\n"
 DAYS = 60 if os.environ.get("QUNFLOW_SOAK") == "1" else 6
@@ -20,6 +23,30 @@ TROUBLE: list[dict[str, Any]] = [
     {"path": "callback", "mode": "duplicate", "probability": 0.14},
     {"path": "callback", "mode": "reorder", "probability": 0.14},
 ]
+
+
+def replayed_by_command(season: Season) -> object:
+    """The exit code of `qunflow db replay` on a season's workspace."""
+    with pytest.raises(SystemExit) as left:
+        main(["db", "replay", "-w", str(season.runtime.directory)])
+    return left.value.code
+
+
+def test_a_membership_the_raw_rows_do_not_give_is_found(
+    tmp_path: Path, sqlite_template: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`qunflow db replay` is 0 on an honest file; after a row was changed by hand it is 1 and names the number."""
+    with lived(tmp_path / "calm", sqlite_template, [], "people: 60\npast_days: 3\n") as season:
+        season.live(1)
+        assert replayed_by_command(season) == 0
+        stay = next(one for one in season.stays().values() if one.left_at is None)
+        row = memberships.c.membership_id == stay.membership_id
+        forged = {"left_at": stay.joined_at + timedelta(hours=1), "left_known_by": "callback"}
+        season.runtime.store.write(lambda conn: conn.execute(update(memberships).where(row).values(forged)))
+        capsys.readouterr()
+        assert replayed_by_command(season) == 1
+
+    assert f"第 {stay.person_id} 号" in capsys.readouterr().out
 
 
 @pytest.mark.soak
@@ -33,6 +60,7 @@ def test_lost_doubled_and_late_callbacks_change_nothing_in_the_end(tmp_path: Pat
         rough_grades = rough.live(DAYS)
         found = rough.stays()
         assert rough.on_file() == rough.rosters()
+        assert replayed_by_command(rough) == 0
         assert rough.history() == sorted(_as_told(one) for one in found.values())
 
     bounded = [one for one in found.values() if one.left_known_by == "roster"]
