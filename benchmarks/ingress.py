@@ -110,7 +110,7 @@ async def at_a_rate(port: int, requests: Sequence[bytes], rate: int) -> tuple[li
 
 def measure(folder: Path, rate: int, seconds: float, most: int) -> Seen:
     """One load against a fresh workspace; ``most`` is how many rows a commit may take."""
-    home = _workspace(folder)
+    home = workspace(folder)
     port, requests = free_port(), [callback(number) for number in range(int(rate * (seconds + WARM_UP_S)))]
     warm = int(rate * WARM_UP_S)
     command = [sys.executable, "-m", "benchmarks.ingress", "serve", str(home), str(port), str(most)]
@@ -143,7 +143,7 @@ def single_commits_ms(folder: Path, seconds: float = 1.0) -> list[float]:
 def main(arguments: list[str]) -> int:
     """Print one line a way of committing, and both ratios."""
     if arguments[:1] == ["serve"]:
-        return _serve(Path(arguments[1]), int(arguments[2]), int(arguments[3]))
+        return serve(Path(arguments[1]), int(arguments[2]), int(arguments[3]))
     seconds = float(arguments[0]) if arguments else SECONDS
     rate = int(arguments[1]) if len(arguments) > 1 else RATE
     with tempfile.TemporaryDirectory(prefix="qunflow-bench-") as base:
@@ -174,7 +174,8 @@ def _line(way: str, seen: Seen) -> str:
     )
 
 
-def _workspace(folder: Path) -> Path:
+def workspace(folder: Path) -> Path:
+    """A workspace with its database and all secrets of a way in."""
     from qunflow.settings.environment import load_environment
     from qunflow.settings.scaffold import write_workspace
     from qunflow.store.migrate import upgrade
@@ -184,7 +185,7 @@ def _workspace(folder: Path) -> Path:
     return home
 
 
-def _serve(home: Path, port: int, most: int) -> int:
+def serve(home: Path, port: int, most: int) -> int:
     """``qunflow web``, but for the size of a commit; its log goes nowhere, and is written all the same."""
     import uvicorn
 
