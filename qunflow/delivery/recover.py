@@ -83,6 +83,7 @@ class _Match:
 
     task: MassTask
     recipients: frozenset[str]
+    confirmed: bool = False
 
 
 @dataclass(slots=True)
@@ -244,7 +245,10 @@ def _platform_ids(conn: Connection, since: datetime) -> set[str]:
 
 
 def _matches(ports: Ports, call: Row[Any], known: _Round) -> list[_Match]:
-    """The tasks that can only be this call, oldest first; one that a person made has a creator."""
+    """
+    The tasks that can only be this call: one that went out already before those that can still be withdrawn, then the
+    oldest. One that a person made has a creator.
+    """
     with ports.store.reading() as conn:
         chats = set(_addresses(conn, ports, call).values())
     tasks = sorted(known.listed[call.way], key=lambda task: (task.created_at, task.msgid))
@@ -256,26 +260,25 @@ def _matches(ports: Ports, call: Row[Any], known: _Round) -> list[_Match]:
         and fingerprint(task.text) == call.fingerprint
         and task.created_at >= call.intent_at - _CLOCKS_APART
     ]
-    found = ((task, _recipients(ports, task, call)) for task in alike)
-    return [
-        _Match(task, recipients)
-        for task, recipients in found
-        if recipients is not None and (not recipients or not chats or not recipients.isdisjoint(chats))
-    ]
+    found = [one for task in alike if (one := _match(ports, task, call)) is not None]
+    mine = [one for one in found if not one.recipients or not chats or not one.recipients.isdisjoint(chats)]
+    return sorted(mine, key=lambda one: not one.confirmed)
 
 
-def _recipients(ports: Ports, task: MassTask, call: Row[Any]) -> frozenset[str] | None:
-    """The addresses a sender's task goes to, none when the platform does not tell; None when it is another's task."""
+def _match(ports: Ports, task: MassTask, call: Row[Any]) -> _Match | None:
+    """The task with the addresses it goes to, none when the platform does not tell; None when it is another's."""
     sender = call.sender_userid
     try:
         if call.way == "moment":
-            return frozenset() if sender in ports.wecom.moments.published(task.msgid) else None
-        if sender not in {one.userid for one in ports.wecom.groupmsg_task(task.msgid)}:
+            return _Match(task, frozenset()) if sender in ports.wecom.moments.published(task.msgid) else None
+        owners = {one.userid: one.confirmed for one in ports.wecom.groupmsg_task(task.msgid)}
+        if sender not in owners:
             return None
-        return frozenset(one.target for one in ports.wecom.groupmsg_send_result(task.msgid, sender))
+        listed = ports.wecom.groupmsg_send_result(task.msgid, sender)
+        return _Match(task, frozenset(one.target for one in listed), owners[sender])
     except ChannelRefused as error:
         # A cancelled task tells no more, but its text and time stand.
-        return frozenset() if error.code == _CANCELLED else None
+        return _Match(task, frozenset()) if error.code == _CANCELLED else None
 
 
 def _addresses(conn: Connection, ports: Ports, call: Row[Any]) -> dict[int, str]:

@@ -108,6 +108,17 @@ def test_surplus_tasks_are_cancelled_before_the_oldest_is_adopted(
     assert seen == ["msg2", "unknown"]
 
 
+def test_what_the_owner_confirmed_already_stays_and_its_twin_goes(ports: Ports, platform: FakePlatform) -> None:
+    """What people have read cannot be withdrawn, so it is the one that counts, however many are older."""
+    put(ports.store, a_plan(add_groups(ports.store, 1)[0], catch_up="send"))
+    platform.faults["add_msg_template"] = ["lost"]
+    drain(ports, now=NOON)
+    platform._add_msg_template(platform.sent("add_msg_template")[0])
+    platform.confirm("msg2")
+    assert recover(ports, LATER).adopted == 1
+    assert platform.sent("cancel_groupmsg_send") == [{"msgid": "msg1"}]
+
+
 def test_an_unknown_card_is_not_asked_for_again_while_everything_is_stopped(
     ports: Ports, platform: FakePlatform
 ) -> None:
