@@ -33,6 +33,8 @@ json_extract_string = _function("json_extract_string", lambda props, path: None,
 unix_micros = _function("unix_micros", lambda at: None, (_instant,), _whole)
 get_json_object = _function("get_json_object", lambda props, path: None, (_text, _text), _text)
 # PostgreSQL, ClickHouse
+pg_input_is_valid = _function("pg_input_is_valid", lambda props, kind: None, (_text, _text), _true)
+is_valid_json = _function("isValidJSON", lambda props: None, (_text,), _true)
 json_extract_path_text = _function("json_extract_path_text", lambda props, key: None, (_json, _text), _text)
 clickhouse_text = _function("JSONExtractString", lambda props, key: None, (_text, _text), _text)
 
@@ -55,12 +57,14 @@ def property_text(events: ir.Table, name: str, dialect: str) -> ir.StringValue:
     """A property as text: a column of that name, or a key of the JSON text in the column ``props``."""
     if name in events.columns:
         column = events[name]
-        return column.cast("int8").cases((1, "true"), (0, "false")) if column.type().is_boolean() else column.cast(str)
+        return ibis.cases((column, "true"), (~column, "false")) if column.type().is_boolean() else column.cast(str)
     if "props" not in events.columns:
         raise BadInput(f"there is no column {name!r} and no column props", "name a column, or map one to props")
     if dialect not in _JSON_TEXT:
         raise BadInput(f"{dialect} cannot look into props for {name!r}", "give the property as a column of its own")
-    return _JSON_TEXT[dialect](events["props"], name)
+    found = _JSON_TEXT[dialect](events["props"].cast(str), name)
+    readable = readable_props(events, dialect)
+    return found if readable is None else ibis.cases((readable, found))
 
 
 def local_us(at_us: ir.IntegerValue, offsets: Sequence[Offset], modulo_s: int | None = None) -> ir.IntegerValue:
@@ -106,12 +110,20 @@ def _month_number(day: ir.IntegerValue) -> ir.IntegerValue:
     return (era * 400 + year_of_era) * 12 + from_march + 2
 
 
+def readable_props(events: ir.Table, dialect: str) -> ir.BooleanValue | None:
+    """Whether the column ``props`` holds JSON; None where the engine reads anything else as nothing anyway."""
+    text = events["props"].cast(str)
+    if dialect == "postgres":
+        return pg_input_is_valid(text, "json")
+    return {"duckdb": json_valid, "clickhouse": is_valid_json}[dialect](text) if dialect in _CHECKED else None
+
+
 def _duckdb_text(props: ir.StringColumn, name: str) -> ir.StringValue:
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    text = props.cast(str)
-    return ibis.cases((json_valid(text), json_extract_string(text, f'$."{escaped}"')))
+    return json_extract_string(props, f'$."{escaped}"')
 
 
+_CHECKED = ("duckdb", "clickhouse")
 _JSON_TEXT: Mapping[str, Callable[[ir.StringColumn, str], ir.StringValue]] = {
     "duckdb": _duckdb_text,
     "postgres": lambda props, name: json_extract_path_text(props.cast("json"), name),

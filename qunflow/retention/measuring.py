@@ -19,7 +19,7 @@ import ibis.expr.types as ir
 from qunflow.retention.day_bits import DaySpan, fits
 from qunflow.retention.facts import Columns, facts, followed, moves, usable
 from qunflow.retention.grid import EPOCH_DAY, Calendar, Offset, at_us, midnight, offsets, us_of
-from qunflow.retention.instants import interval_number, microseconds
+from qunflow.retention.instants import interval_number, microseconds, readable_props
 from qunflow.retention.matrix import matrix_counts
 from qunflow.retention.quality import Note, notes_of, odd_moves, raw_counts
 from qunflow.retention.query import Query, instant_of_text
@@ -229,7 +229,7 @@ class Measure:
     def _notes(self) -> Iterable[Note]:
         (raw,) = self._engine.rows(raw_counts(self._events, self._columns))
         yield from notes_of(raw, self._query.drop_duplicates)
-        yield from notes_of({"circular_aliases": self._circular}, False)
+        yield from notes_of({"circular_aliases": self._circular, "unreadable_props": self._unread_props()}, False)
         if self._range is None:
             return
         if self._query.as_of:
@@ -239,6 +239,18 @@ class Measure:
             yield from notes_of(row, False)
         if self._moves is not None:
             yield from notes_of(self._odd_moves(self._moves), False)
+
+    def _unread_props(self) -> int:
+        """Texts in props that are no JSON, when the query looks into them."""
+        events, asked = self._events, [name for name in self._query.properties if name not in self._events.columns]
+        if (
+            not asked
+            or "props" not in events.columns
+            or (readable := readable_props(events, self._engine.name)) is None
+        ):
+            return 0
+        bad = events.filter(~readable & events["props"].notnull() & (events["props"].cast(str) != ""))
+        return int(self._engine.rows(bad.aggregate(rows=bad.count()))[0]["rows"])
 
     def _odd_moves(self, found: ir.Table) -> dict[str, Any]:
         if self._engine.name != "polars":
