@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 from qunflow.clock import local_day
 from qunflow.community.holidays import is_rest_day
-from qunflow.delivery.quota import QUOTA_WAYS, period_of, platform_day
+from qunflow.delivery.quota import QUOTA_WAYS, allowed_at
 from qunflow.settings.workspace import Community
 
 CARDS_PER_MINUTE = 30
@@ -56,6 +56,8 @@ class Facts:
     heard_today: dict[Key, int] = field(default_factory=dict)
     heard_week: dict[int, int] = field(default_factory=dict)
     released: Collection[tuple[str, date, int]] = ()
+    # Found out once for the batch: (community, instant) → whether it is quiet there.
+    quiet: dict[tuple[str, datetime], bool] = field(default_factory=dict)
 
     def count(self, one: Candidate) -> None:
         """One more is on its way."""
@@ -147,6 +149,8 @@ def is_heard(one: Candidate) -> bool:
 
 
 def _stopped(one: Candidate, _community: Community, facts: Facts, _now: datetime) -> Verdict | None:
+    if not facts.stopped:
+        return None
     switches = {("all", "all"), ("campaign", one.campaign), ("group", f"{one.community}/{one.group_key}")}
     return Verdict("wait", "stopped by the kill switch") if switches & set(facts.stopped) else None
 
@@ -180,8 +184,13 @@ def _too_late(one: Candidate, community: Community, _facts: Facts, now: datetime
     return None if one.catch_up == "send" and same_day else Verdict("skip", "missed its window")
 
 
-def _quiet(one: Candidate, community: Community, _facts: Facts, now: datetime) -> Verdict | None:
-    return Verdict("wait", QUIET_HOURS) if rests(one.way, community, now) else None
+def _quiet(one: Candidate, community: Community, facts: Facts, now: datetime) -> Verdict | None:
+    if one.way not in _QUIET:
+        return None
+    place = (community.key, now)
+    if place not in facts.quiet:
+        facts.quiet[place] = quiet_now(community, now)
+    return Verdict("wait", QUIET_HOURS) if facts.quiet[place] else None
 
 
 def _unreleased(one: Candidate, _community: Community, facts: Facts, _now: datetime) -> Verdict | None:
@@ -193,7 +202,7 @@ def _unreleased(one: Candidate, _community: Community, facts: Facts, _now: datet
 def _over_quota(one: Candidate, community: Community, facts: Facts, now: datetime) -> Verdict | None:
     if one.way not in QUOTA_WAYS:
         return None
-    most = period_of(community.quota.mode, platform_day(now)).most
+    most = allowed_at(community.quota.mode, now)
     used = facts.used.get(one.key, 0)
     if used >= most:
         return Verdict("skip", f"quota: {used} of {most} used")

@@ -252,7 +252,7 @@ def _add(conn: Connection, new: Sequence[New], at: datetime) -> list[int]:
     if not new:
         return []
     rows = [_target_row(one, version, at) for one, version in new]
-    return list(conn.execute(insert(targets).returning(targets.c.target_id), rows).scalars())
+    return list(conn.execute(insert(targets).returning(targets.c.target_id), rows).scalars().all())
 
 
 def _withdraw(conn: Connection, superseded: Sequence[Row[Any]], at: datetime) -> None:
@@ -308,10 +308,10 @@ def _checked(conn: Connection, which: str | Collection[int], day: date | None) -
     statement = select(targets).where(targets.c.state == "checked")
     if isinstance(which, str):
         statement = statement.where(targets.c.slot_key == which)
-        yield from conn.execute(statement if day is None else statement.where(targets.c.local_day == day))
+        yield from conn.execute(statement if day is None else statement.where(targets.c.local_day == day)).all()
         return
     for part in _chunks(which):
-        yield from conn.execute(statement.where(targets.c.target_id.in_(part)))
+        yield from conn.execute(statement.where(targets.c.target_id.in_(part))).all()
 
 
 def _write_approvals(conn: Connection, rows: Sequence[Row[Any]], by: str, at: datetime) -> None:

@@ -57,3 +57,9 @@ def period_of(mode: QuotaMode, day: date) -> Period:
 def platform_day(at: datetime) -> date:
     """The day of Beijing time, by which the platform counts."""
     return local_day(at, PLATFORM_ZONE)
+
+
+@lru_cache(maxsize=64)
+def allowed_at(mode: QuotaMode, at: datetime) -> int:
+    """How many mass messages the period that holds an instant allows; a batch asks it of one instant."""
+    return period_of(mode, platform_day(at)).most
