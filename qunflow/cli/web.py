@@ -26,18 +26,16 @@ HostOption = Annotated[str, Parameter(help="监听地址,默认只在本机 (add
 
 def web(*, workspace: WorkspaceOption = None, port: PortOption = 8790, host: HostOption = "127.0.0.1") -> int:
     """Serve the callbacks, hooks and pages of a workspace until stopped."""
-    import uvicorn
-
     from qunflow.runtime import open_runtime
     from qunflow.web.app import create_app
+    from qunflow.web.serving import serve
 
     runtime = open_runtime(workspace)
     try:
         require_free(host, port)
         log_as_json()
         app = create_app(web_ports(runtime))
-        # Uvicorn's access log would write codes and tokens; the guard writes routes instead.
-        uvicorn.run(app, host=host, port=port, access_log=False, log_config=None, server_header=False)
+        serve(app, host, port)
     finally:
         runtime.close()
     return 0
