@@ -1,4 +1,4 @@
-"""How the application is served: uvicorn without its access log, and a garbage collector that leaves the house alone."""
+"""How the application is served: uvicorn without its access log, and a garbage collector that stops no request."""
 
 from __future__ import annotations
 

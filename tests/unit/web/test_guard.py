@@ -120,3 +120,17 @@ def test_the_guess_limit_forgets_the_longest_quiet_address() -> None:
     for address in "abcd":
         limit.missed(address)
     assert [bool(limit.wait_s(address)) for address in "abcd"] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("tries_per_s", [1, 100])
+def test_however_fast_somebody_guesses_thirty_tries_a_minute_get_through(tries_per_s: int) -> None:
+    """In an hour one address tries at most 30 codes for each minute begun, whether it is patient or not."""
+    now_s = [0.0]
+    limit = GuessLimit(timer=lambda: now_s[0])
+    tried = 0
+    for step in range(3_600 * tries_per_s):
+        now_s[0] = step / tries_per_s
+        if not limit.wait_s("203.0.113.7"):
+            limit.missed("203.0.113.7")
+            tried += 1
+    assert 30 * 59 <= tried <= 30 * 61
