@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 # Two sources round the same join differently (a log to the minute, the roster to the second).
@@ -100,7 +100,7 @@ def stays_of(evidence: Evidence, looks: Sequence[datetime]) -> tuple[Stay, ...]:
 def _starts(evidence: Evidence) -> list[_Start]:
     """Sightings and told joins, those of one join paired: the nearest first, each with one at most."""
     leaves = sorted(set(evidence.told_leaves))
-    seen = {one.joined_at: one for one in sorted(evidence.seen, key=lambda one: (one.joined_at, one.last_seen_at))}
+    seen = {one.joined_at: one for one in _apart(evidence.seen)}
     told = sorted(set(evidence.told_joins))
     near = [(abs(at - join), join, at) for join in told for at in _within(sorted(seen), join)]
     paired: dict[datetime, datetime] = {}
@@ -112,6 +112,23 @@ def _starts(evidence: Evidence) -> list[_Start]:
     shown = [_Start(at, paired.get(at), one) for at, one in seen.items()]
     only_told = [join for join in told if join not in used and not any(_covers(one, join) for one in seen.values())]
     return sorted([*shown, *(_Start(join, join, None) for join in only_told)], key=lambda start: start.at)
+
+
+def _apart(seen: Collection[Seen]) -> list[Seen]:
+    """Stays that do not overlap: who is in with two accounts at once is in once, from the first to the last."""
+    found: list[Seen] = []
+    for one in sorted(seen, key=lambda one: (one.joined_at, one.last_seen_at)):
+        before = found[-1] if found else None
+        if (
+            before is None
+            or before.ended_at is not None
+            or one.ended_at is not None
+            or not _covers(before, one.joined_at)
+        ):
+            found.append(one)
+        else:
+            found[-1] = replace(before, last_seen_at=max(before.last_seen_at, one.last_seen_at))
+    return found
 
 
 def _covers(one: Seen, join: datetime) -> bool:

@@ -25,6 +25,7 @@ from qunflow.errors import BadInput
 from qunflow.store.engine import Store, lock
 from qunflow.store.events import arrow_schema, to_table
 from qunflow.store.files import write_durably
+from qunflow.store.merging import aliases
 from qunflow.store.tables import history_batches
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
 }
+
+_AS_NOW_KNOWN = """
+    CREATE VIEW events AS
+    SELECT written.* REPLACE (coalesce(known_as.is_now, written.person_id) AS person_id)
+    FROM events_as_written AS written LEFT JOIN known_as ON known_as.was = written.person_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +137,20 @@ class History:
             BadInput: naming the file that is missing or damaged.
         """
         batches = self._visible(since, until, conn)
-        with closing(self._connect(batches)) as duck:
+        with closing(self._connect(batches, self._aliases(conn))) as duck:
             table = self._reading(batches, lambda: _answer(duck, sql, params))
         frame: pd.DataFrame = table.to_pandas()
         return frame
 
     def relation(self, since: date | None = None, until: date | None = None) -> duckdb.DuckDBPyRelation:
         """The events as a DuckDB relation on a connection of its own."""
-        return self._connect(self._visible(since, until, None)).view("events")
+        return self._connect(self._visible(since, until, None), self._aliases(None)).view("events")
 
     def table(self, since: date | None = None, until: date | None = None) -> ir.Table:
         """The events as an Ibis table on a connection of its own; the same expressions run on other engines."""
         import ibis
 
-        duck = self._connect(self._visible(since, until, None))
+        duck = self._connect(self._visible(since, until, None), self._aliases(None))
         return ibis.duckdb.from_connection(duck).table("events")
 
     def compact(self, conn: Connection, day: date, recorded_at: datetime) -> int:
@@ -246,17 +253,31 @@ class History:
         with self._store.reading() as own:
             return self.batches(own, since, until)
 
-    def _connect(self, batches: Sequence[Batch]) -> duckdb.DuckDBPyConnection:
+    def _aliases(self, conn: Connection | None) -> dict[int, int]:
+        if conn is not None:
+            return aliases(conn)
+        with self._store.reading() as own:
+            return aliases(own)
+
+    def _connect(
+        self, batches: Sequence[Batch], known_as: Mapping[int, int] | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        """The events as they were written; with ``known_as``, those of a merged number under the person it is now."""
         import duckdb
 
         self._require_whole(batches)
         duck = duckdb.connect(config=_OFFLINE)
         duck.execute("SET TimeZone = 'UTC'")
         files = [str(self.directory / batch.path) for batch in batches]
+        name = "events_as_written" if known_as else "events"
         if files:
-            self._reading(batches, lambda: duck.read_parquet(files, hive_partitioning=False).create_view("events"))
+            self._reading(batches, lambda: duck.read_parquet(files, hive_partitioning=False).create_view(name))
         else:
-            duck.register("events", arrow_schema().empty_table())
+            duck.register(name, arrow_schema().empty_table())
+        if known_as:
+            duck.execute("CREATE TABLE known_as (was BIGINT PRIMARY KEY, is_now BIGINT NOT NULL)")
+            duck.executemany("INSERT INTO known_as VALUES (?, ?)", [list(pair) for pair in known_as.items()])
+            duck.execute(_AS_NOW_KNOWN)
         return duck
 
     def _read(self, batches: Sequence[Batch]) -> pa.Table:

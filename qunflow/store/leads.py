@@ -108,6 +108,19 @@ def record_invitations(conn: Connection, community: str, person_ids: Iterable[in
     return due
 
 
+def mark_again(conn: Connection, person_ids: Sequence[int]) -> None:
+    """Work out anew which leads of some persons repeat an earlier one of theirs."""
+    query = _leads().where(leads.c.person_id.in_(list(person_ids))).order_by(leads.c.submitted_at, leads.c.lead_id)
+    first: dict[tuple[str, int], int] = {}
+    rows = []
+    for lead in (LeadRow(*row) for row in conn.execute(query)):
+        original = first.setdefault((lead.community, lead.person_id), lead.lead_id)
+        rows.append({"lead": lead.lead_id, "first": None if original == lead.lead_id else original})
+    if rows:
+        marked = update(leads).where(leads.c.lead_id == bindparam("lead")).values(duplicate_of=bindparam("first"))
+        conn.execute(marked, rows)
+
+
 def _leads() -> Any:
     return select(*(leads.c[name] for name in LeadRow.__slots__))
 

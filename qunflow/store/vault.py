@@ -21,7 +21,7 @@ from qunflow.store.engine import Store, lock
 from qunflow.store.erasure import empty_raw_rows
 from qunflow.store.rows import chunks, insert_ignore, upsert
 from qunflow.store.sealing import Keys, derive_keys
-from qunflow.store.tables import identities, person_fields, person_keys, persons, vault_keys
+from qunflow.store.tables import identities, person_fields, person_keys, person_merges, persons, vault_keys
 
 
 class Vault:
@@ -94,6 +94,38 @@ class Vault:
         insert_ignore(conn, identities, [row])
         return self.known_persons(conn, kind, [value])[value]
 
+    def rehome(
+        self, conn: Connection, giver: int, taker: int, only: Iterable[tuple[str, str]] | None = None
+    ) -> list[tuple[str, str]]:
+        """
+        Let what one person is known by lead to another, sealed with the other's key.
+
+        Args:
+            only: kind and digest of the values to hand over; everything when left out.
+
+        Returns:
+            Kind and digest of what was handed over.
+        """
+        keys = self._keys_of(conn, [giver, taker])
+        wanted = None if only is None else set(only)
+        rows = conn.execute(select(identities).where(identities.c.person_id == giver)).all()
+        moved = [row for row in rows if wanted is None or (row.kind, row.value_digest) in wanted]
+        for row in moved:
+            value = self._value(row, keys[giver])
+            sealed = self._keys.seal(keys[taker], value.encode(), f"identity:{taker}:{row.kind}")
+            mine = (identities.c.kind == row.kind) & (identities.c.value_digest == row.value_digest)
+            conn.execute(update(identities).where(mine).values(person_id=taker, sealed_value=sealed))
+        return [(row.kind, row.value_digest) for row in moved]
+
+    def kinds_of(self, conn: Connection, person_ids: Iterable[int]) -> dict[int, set[str]]:
+        """What kinds of values persons are known by."""
+        found: dict[int, set[str]] = {person: set() for person in person_ids}
+        for part in chunks(found):
+            query = select(identities.c.person_id, identities.c.kind).where(identities.c.person_id.in_(part))
+            for row in conn.execute(query.distinct()):
+                found[row.person_id].add(row.kind)
+        return found
+
     def seal(self, conn: Connection, person_id: int, fields: Mapping[str, str], at: datetime) -> None:
         """Keep what is known about a person (name, phone, …), sealed with their own key."""
         key = self._key_of(conn, person_id)
@@ -156,7 +188,16 @@ class Vault:
         return self._keys.open(self._keys.workspace, sealed, f"workspace:{context}")
 
     def erase(self, conn: Connection, person_id: int, at: datetime) -> None:
-        """Forget who a person is: key, sealed values, hashes and the raw rows they came from. Numbers stay."""
+        """
+        Forget who a person is: key, sealed values, hashes and the raw rows they came from. Numbers stay.
+
+        The numbers that were merged into this person are forgotten with it.
+        """
+        was = select(person_merges.c.merged_id).where(
+            person_merges.c.kept_id == person_id, person_merges.c.split_at.is_(None)
+        )
+        for other in conn.execute(was).scalars().all():
+            self.erase(conn, other, at)
         traces = self._traces(conn, person_id)
         conn.execute(delete(person_fields).where(person_fields.c.person_id == person_id))
         conn.execute(delete(identities).where(identities.c.person_id == person_id))

@@ -85,6 +85,15 @@ def test_two_accounts_of_one_join_are_one_stay() -> None:
     assert told(stay) == (at(0), None, None)
 
 
+def test_two_accounts_in_one_group_are_one_stay() -> None:
+    """Somebody who is in twice at once is in from the first joining until the last account is gone."""
+    both = [Seen(at(0), at(24)), Seen(at(5), at(48))]
+
+    (stay,) = stays_of(Evidence(both, [at(0), at(5)], [at(50)]), [at(24), at(48), at(72)])
+
+    assert told(stay) == (at(0), at(50), BY_CALLBACK)
+
+
 @dataclass(frozen=True)
 class Life:
     """How it really was: stays as (joined, left), looks, and which callbacks got lost."""
