@@ -62,6 +62,11 @@ class GroupCommit:
         """Rows that wait for a commit just now."""
         return len(self._waiting)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the next row would be refused."""
+        return len(self._waiting) >= self._limit
+
     def put(self, row: SealedRow) -> Future[bool]:
         """
         Let a row wait for the next commit; the future tells whether it is new, or why it was not kept.
@@ -71,7 +76,7 @@ class GroupCommit:
         """
         answer: Future[bool] = Future()
         with self._changed:
-            if len(self._waiting) >= self._limit:
+            if self.is_full:
                 raise StoreBusy(
                     f"{self._limit} rows wait for the inbox already", "send it again in a moment; look at /metrics"
                 )

@@ -1,4 +1,6 @@
-"""Whether the web can do its work: it can when it can reach its database and the database is of its version."""
+"""
+Whether the web can do its work: its database answers and is of its version, and the way into the inbox is not blocked.
+"""
 
 from __future__ import annotations
 
@@ -20,5 +22,7 @@ def health(request: Request) -> Response:
         require_current(ports.store)
     except QunflowError as error:
         return JSONResponse({"status": "failing", "store": type(error).__name__}, 503)
+    if request.app.state.inbox.is_full:
+        return JSONResponse({"status": "failing", "store": "ok", "inbox": "full"}, 503)
     now = ports.clock.now()
     return JSONResponse({"status": "ok", "store": "ok", "now": now.isoformat()})

@@ -55,6 +55,21 @@ def test_the_address_check_is_answered_with_the_echo_alone(client: TestClient, c
     assert (found.status_code, found.text) == (200, "5927782489442352469")
 
 
+def test_the_address_is_proven_while_the_database_is_held_by_somebody_else(
+    client: TestClient, crypto: CallbackCrypto, ports: WebPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof needs no database; an event is not acknowledged meanwhile, and kept when it comes again."""
+    monkeypatch.setattr("qunflow.web.keeping.WAIT_S", 0.1)
+    sealed = crypto.seal(EVENT)
+    where = address(crypto, sealed)
+    with ports.store.writing():
+        assert client.get(where + "&" + urlencode({"echostr": sealed})).content == EVENT
+        assert answer(client, where, envelope(sealed)) == (503, "busy")
+    monkeypatch.undo()
+    assert answer(client, where, envelope(sealed)) == (200, "")
+    assert len(kept(ports)) == 1
+
+
 def test_an_event_is_kept_as_it_came(client: TestClient, crypto: CallbackCrypto, ports: WebPorts) -> None:
     """An acknowledged event is in the inbox, byte for byte."""
     sealed = crypto.seal(EVENT)

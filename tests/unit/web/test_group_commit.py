@@ -162,8 +162,10 @@ def test_a_full_queue_is_a_503_with_the_time_to_come_back(ports: WebPorts, disk:
     signed = {"X-Qunflow-Signature": sign(ports.hook_secret, ENTRY)}
     with TestClient(app) as client:
         full = client.post(where, content=ENTRY, headers=signed)
+        assert client.get("/healthz").status_code == 503
         app.state.inbox = GroupCommit(disk)
         free = client.post(where, content=ENTRY, headers=signed)
+        assert client.get("/healthz").status_code == 200
     assert (full.status_code, full.json()["error"]["code"], full.headers["retry-after"]) == (503, "busy", "1")
     assert (free.status_code, len(disk.commits)) == (200, 1)
 

@@ -79,6 +79,17 @@ def test_a_click_is_kept_and_leads_to_the_stored_address(client: TestClient, por
     assert kept(ports, "click") == [{"code": link, "actor": "wmSBX01", "at": "2026-03-05T04:00:00+00:00"}]
 
 
+def test_a_personal_link_makes_the_click_somebodys_and_stays_behind(
+    client: TestClient, ports: WebPorts, link: str
+) -> None:
+    """Who brings a token is known and remembered; the shop gets the stored address without it."""
+    token = token_of(ports.vault, "wmSBX01", ports.clock.now())
+    found = client.get(f"/s/{link}?p={token}")
+    assert found.headers["location"] == f"https://{ports.workspace.redirect_hosts[0]}/orange?from=g1"
+    assert found.headers["set-cookie"].startswith(f"qf_actor={token};")
+    assert [body["actor"] for body in kept(ports, "click") if isinstance(body, dict)] == ["wmSBX01"]
+
+
 def test_clicks_of_nobody_are_each_one_of_their_own(client: TestClient, ports: WebPorts, link: str) -> None:
     """Two visitors without a cookie in one instant are two clicks; a cookie that is no id counts as nobody."""
     client.get(f"/s/{link}")
