@@ -20,14 +20,16 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from qunflow.acquisition.forms import FormMap, exported_entries, pushed_entry
+from qunflow.acquisition.identity import Mark
 from qunflow.acquisition.intake import Intake, Kept, LeadFile, Placing
 from qunflow.acquisition.leads import Entry, Lead, Refusal, RefusedRow, sort_entries
 from qunflow.acquisition.placement import Room, placed
 from qunflow.clock import local_day
 from qunflow.errors import BadInput
 from qunflow.runtime import Runtime, current
+from qunflow.runtime.identity import person_of
 from qunflow.settings.workspace import Community, Workspace
-from qunflow.store import inbox, leads, members
+from qunflow.store import inbox, leads, members, merging
 from qunflow.store.rows import insert_ignore
 from qunflow.store.tables import imports
 from qunflow.store.vault import Vault
@@ -168,18 +170,18 @@ def set_aside(intake: Intake) -> list[tuple[str, str, Mapping[str, Any]]]:
 def keep_intake(intake: Intake, community: Community, now: datetime) -> Kept:
     """Write the leads down, place them, and mark the pushes they came from; all or nothing."""
     here = current()
-    return here.store.write(lambda conn: _keep(conn, here.vault, intake, community, now))
+    return here.store.write(lambda conn: _keep(conn, here, intake, community, now))
 
 
-def _keep(conn: Connection, vault: Vault, intake: Intake, community: Community, now: datetime) -> Kept:
-    person_of = persons_of_leads(conn, vault, intake.leads, now)
+def _keep(conn: Connection, here: Runtime, intake: Intake, community: Community, now: datetime) -> Kept:
+    found = persons_of_leads(conn, here, intake.leads, now)
     rows = [
-        leads.Lead(lead.community, lead.source, lead.source_key, person_of[_key(lead)], lead.channel, lead.submitted_at)
+        leads.Lead(lead.community, lead.source, lead.source_key, found[_key(lead)], lead.channel, lead.submitted_at)
         for lead in intake.leads
     ]
     new = leads.add_leads(conn, rows)
-    _seal_details(conn, vault, intake.leads, person_of, {(row.source, row.source_key) for row in new}, now)
-    _mark_inbox(conn, intake, person_of, now)
+    _seal_details(conn, here.vault, intake.leads, found, {(row.source, row.source_key) for row in new}, now)
+    _mark_inbox(conn, intake, found, now)
     remember_files(conn, intake, now)
     return Kept(len(new), sum(row.duplicate_of is not None for row in new))
 
@@ -188,42 +190,22 @@ def _key(lead: Lead) -> str:
     return f"{lead.source}/{lead.source_key}"
 
 
-def persons_of_leads(conn: Connection, vault: Vault, batch: Sequence[Lead], now: datetime) -> dict[str, int]:
+def persons_of_leads(conn: Connection, here: Runtime, batch: Sequence[Lead], now: datetime) -> dict[str, int]:
     """
-    The person of each lead (by source/source_key): found by external id, else by phone, else new.
+    The person of each lead (by source/source_key), by the rules of ``qunflow.acquisition.identity``.
 
-    Rows of one person share the number, and every id a row holds leads to it afterwards.
+    A later row may show that two persons are one; every id a row holds leads to its person afterwards.
     """
-    clusters: dict[str, list[Lead]] = {}
-    for lead in batch:
-        clusters.setdefault(lead.duplicate_of or _key(lead), []).append(lead)
-    known = {
-        **{("phone", v): p for v, p in vault.known_persons(conn, "phone", _values(batch, "phone")).items()},
-        **{("external_userid", v): p for v, p in
-           vault.known_persons(conn, "external_userid", _values(batch, "external_userid")).items()},
-    }  # fmt: skip
-    found: dict[str, int] = {}
-    for rows in clusters.values():
-        marks = _marks(rows)
-        person = next((known[mark] for mark in marks if mark in known), None)
-        if person is None:
-            kind, value = marks[0]
-            person = known[kind, value] = vault.persons_for(conn, kind, [value], now)[value]
-        for kind, value in marks:
-            if (kind, value) not in known:
-                known[kind, value] = vault.link(conn, kind, value, person, now)
-        found.update({_key(row): person for row in rows})
-    return found
+    ordered = sorted(batch, key=lambda lead: (lead.submitted_at, _key(lead)))
+    found = {_key(lead): person_of(conn, here, _marks(lead), now) for lead in ordered}
+    now_known_as = merging.aliases(conn)
+    return {key: now_known_as.get(person, person) for key, person in found.items()}
 
 
-def _values(batch: Sequence[Lead], fact: str) -> set[str]:
-    return {value for lead in batch if (value := getattr(lead, fact))}
-
-
-def _marks(rows: Sequence[Lead]) -> list[tuple[str, str]]:
-    """What the rows of one person can be found by; an external id is surer than a phone, which may change hands."""
-    listed = [(kind, getattr(row, kind)) for kind in ("external_userid", "phone") for row in rows]
-    return list(dict.fromkeys(mark for mark in listed if mark[1]))
+def _marks(lead: Lead) -> list[Mark]:
+    """What the person of a lead can be found by."""
+    given = [Mark(kind, getattr(lead, kind)) for kind in ("external_userid", "phone") if getattr(lead, kind)]
+    return [*given, Mark("form_entry", _key(lead))]
 
 
 def _seal_details(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import cast
 
 from qunflow.acquisition.leads import Lead, mark_duplicates
+from qunflow.runtime import Runtime
+from qunflow.store import merging
 from qunflow.store.engine import Store
 from qunflow.store.vault import Vault
 from tasks.acquisition_intake import persons_of_leads
@@ -20,7 +24,8 @@ def lead(key: str, phone: str = "", external: str = "", minute: int = 0) -> Lead
 
 def persons(store: Store, vault: Vault, *rows: Lead) -> dict[str, int]:
     with store.writing() as conn:
-        return persons_of_leads(conn, vault, mark_duplicates(rows), AT)
+        here = cast(Runtime, SimpleNamespace(store=store, vault=vault, workspace=SimpleNamespace(communities=[])))
+        return persons_of_leads(conn, here, mark_duplicates(rows), AT)
 
 
 def test_rows_of_a_batch_that_share_an_id_share_a_person(store: Store, vault: Vault) -> None:
@@ -46,13 +51,20 @@ def test_somebody_known_by_phone_is_found_by_external_id_afterwards(store: Store
         assert vault.known_persons(conn, "external_userid", ["wm1"]) == {"wm1": first}
 
 
-def test_an_external_id_is_surer_than_a_phone(store: Store, vault: Vault) -> None:
-    """Two known persons stay two: the row belongs to whom the platform names, and the phone keeps its owner."""
-    by_phone = persons(store, vault, lead("1", "+8613800138000"))["form/f/1"]
+def test_who_was_known_by_a_phone_alone_is_the_account_that_brings_it(store: Store, vault: Vault) -> None:
+    """The row belongs to whom the platform names, and the person of the phone alone becomes that one."""
+    persons(store, vault, lead("1", "+8613800138000"))
     by_id = persons(store, vault, lead("2", external="wm1"))["form/f/2"]
 
-    found = persons(store, vault, lead("3", "+8613800138000", "wm1"))["form/f/3"]
-
-    assert (found, found != by_phone) == (by_id, True)
+    assert persons(store, vault, lead("3", "+8613800138000", "wm1")) == {"form/f/3": by_id}
     with store.reading() as conn:
-        assert vault.known_persons(conn, "phone", ["+8613800138000"]) == {"+8613800138000": by_phone}
+        assert vault.known_persons(conn, "phone", ["+8613800138000"]) == {"+8613800138000": by_id}
+
+
+def test_a_phone_of_two_accounts_keeps_them_two(store: Store, vault: Vault) -> None:
+    """Whoever shares a phone is not joined by it, even in one batch; somebody is asked."""
+    found = persons(store, vault, lead("1", "+8613800138000", "wm1"), lead("2", "+8613800138000", "wm2", 1))
+
+    assert found["form/f/1"] != found["form/f/2"]
+    with store.reading() as conn:
+        assert [one.reason for one in merging.reviews(conn)] == ["phone_two_accounts"]
