@@ -1,8 +1,8 @@
 """
 From whatever table of events somebody has to the few columns every measure reads.
 
-``actor``, ``at_us`` (microseconds since 1970 UTC), ``target`` and ``returning`` (does the event make a cohort, does it
-count as coming back), and where they are asked for ``split`` and ``amount``; joins and leaves are a table of their own.
+``actor`` and ``at_us`` (microseconds since 1970 UTC) of the events that make cohorts, of those that count as coming
+back, and of joins and leaves: three tables, so that an engine reads no column where it need not.
 """
 
 from __future__ import annotations
@@ -39,55 +39,91 @@ class Columns:
                 raise BadInput(f"the events have no column {column!r} (for {meaning})", did_you_mean(column, present))
 
 
-def facts(
-    events: ir.Table, columns: Columns, query: Query, dialect: str, aliases: Mapping[str, str], until_us: int | None
-) -> ir.Table:
-    """
-    The events that can matter to a query; rows without an actor or an instant, or from ``until_us`` on, are left out.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The events a query is asked of: what engine writes about them, what the columns mean, who each event is of."""
 
-    Raises:
-        BadInput: the query needs a column that is not there.
-    """
-    if query.drop_duplicates:
-        events = events.distinct()
-    events, member = resolved(events, columns, aliases)
-    at_us = microseconds(events[columns.at], dialect)
-    values: dict[str, ir.Value] = {"actor": _actor(events, columns, query, member), "at_us": at_us}
-    values["target"] = _chosen(events, columns, query.target_event, query.event_filter + query.target_filter, dialect)
-    values["returning"] = _chosen(
-        events, columns, query.returning_event, query.event_filter + query.returning_filter, dialect
-    )
+    events: ir.Table
+    columns: Columns
+    dialect: str
+    member: ir.Column
+
+    @classmethod
+    def of(cls, events: ir.Table, columns: Columns, query: Query, dialect: str, aliases: Mapping[str, str]) -> Source:
+        """With equal rows dropped, if the query asks for it, and identities merged."""
+        merged, member = resolved(events.distinct() if query.drop_duplicates else events, columns, aliases)
+        return cls(merged, columns, dialect, member)
+
+    @property
+    def at_us(self) -> ir.IntegerColumn:
+        """When, in microseconds since 1970 UTC."""
+        return microseconds(self.events[self.columns.at], self.dialect)
+
+    def actor(self, query: Query) -> ir.Column:
+        """Whose retention is measured. Raises: BadInput when groups are, and no column holds them."""
+        if query.actor == "member":
+            return self.member
+        if self.columns.group is None:
+            raise BadInput("groups are measured, and no column holds the group", "map one: group=…")
+        return self.events[self.columns.group]
+
+    def chosen(self, kinds: tuple[str, ...] | None, pairs: Filter) -> ir.BooleanValue:
+        """Whether an event is of these kinds (None = any) and has these properties."""
+        holds = [self._of_kind(kinds)] if kinds is not None else []
+        holds += [property_text(self.events, name, self.dialect) == text for name, text in pairs]
+        return ibis.and_(*holds).fill_null(False) if holds else ibis.literal(True)
+
+    def kept(self, chosen: ir.BooleanValue, until_us: int | None) -> ir.Table:
+        """
+        The usable events among the chosen ones, before ``until_us``.
+
+        One filter right over the source, and another one for each purpose: so an engine reads no more than it must.
+        """
+        usable_and_chosen = chosen & usable(self.events, self.columns)
+        return self.events.filter(
+            usable_and_chosen if until_us is None else usable_and_chosen & (self.at_us < until_us)
+        )
+
+    def _of_kind(self, kinds: tuple[str, ...]) -> ir.BooleanValue:
+        if self.columns.event is None:
+            named = ", ".join(kinds)
+            raise BadInput(f"the query names the events {named}, and no column holds them", "map one: event=…")
+        event = self.events[self.columns.event]
+        return event == kinds[0] if len(kinds) == 1 else event.isin(list(kinds))
+
+
+def targets(source: Source, query: Query, until_us: int | None) -> ir.Table:
+    """The events that make cohorts: ``actor``, ``at_us`` and, where the query asks for it, ``split``."""
+    kept = source.kept(source.chosen(query.target_event, query.event_filter + query.target_filter), until_us)
+    found = {"actor": source.actor(query), "at_us": source.at_us}
     if query.split_by:
-        values["split"] = property_text(events, query.split_by, dialect).fill_null("")
+        found["split"] = property_text(source.events, query.split_by, source.dialect).fill_null("")
+    return kept.select(**found)
+
+
+def returns(source: Source, query: Query, until_us: int | None) -> ir.Table:
+    """The events that count as coming back: ``actor``, ``at_us`` and, where the query asks for it, ``amount``."""
+    kept = source.kept(source.chosen(query.returning_event, query.event_filter + query.returning_filter), until_us)
+    found = {"actor": source.actor(query), "at_us": source.at_us}
     if query.amount:
-        values["amount"] = _units(events, query.amount, dialect)
-    table = events.filter(usable(events, columns)).select(**values)
-    if until_us is not None:
-        table = table.filter(table.at_us < until_us)
-    return table
+        found["amount"] = _units(source, query.amount)
+    return kept.select(**found)
 
 
-def moves(
-    events: ir.Table, columns: Columns, query: Query, dialect: str, aliases: Mapping[str, str], until_us: int
-) -> ir.Table:
+def moves(source: Source, query: Query, until_us: int) -> ir.Table:
     """
-    Joins and leaves before ``until_us``: ``actor``, ``member``, ``group_id``, ``at_us``, ``leaving`` (0 or 1).
+    Joins and leaves: ``actor``, ``member``, ``group_id``, ``at_us``, ``leaving`` (0 or 1).
 
-    A join is a target event (``join`` when the query leaves that open), a leave one of its ``leave_event``.
+    A join is a target event, a leave one of the query's ``leave_event``.
     """
-    if query.drop_duplicates:
-        events = events.distinct()
-    events, member = resolved(events, columns, aliases)
-    pairs = query.event_filter + query.target_filter
-    joins = _chosen(events, columns, query.target_event or ("join",), pairs, dialect)
-    leaves = _chosen(events, columns, query.leave_event, (), dialect)
-    at_us = microseconds(events[columns.at], dialect)
-    wanted = events.filter((joins | leaves) & usable(events, columns) & (at_us < until_us))
-    return wanted.select(
-        actor=_actor(events, columns, query, member),
-        member=member,
-        group_id=events[columns.group] if columns.group else ibis.literal(0),
-        at_us=at_us,
+    joins = source.chosen(query.target_event, query.event_filter + query.target_filter)
+    leaves = source.chosen(query.leave_event, ())
+    group = source.columns.group
+    return source.kept(joins | leaves, until_us).select(
+        actor=source.actor(query),
+        member=source.member,
+        group_id=source.events[group] if group else ibis.literal(0),
+        at_us=source.at_us,
         leaving=ibis.ifelse(joins, 0, 1),
     )
 
@@ -128,30 +164,8 @@ def followed(aliases: Mapping[str, str]) -> tuple[dict[str, str], int]:
     return {alias: end for alias, end in ends.items() if alias != end}, circular
 
 
-def _actor(events: ir.Table, columns: Columns, query: Query, member: ir.Column) -> ir.Column:
-    if query.actor == "member":
-        return member
-    if columns.group is None:
-        raise BadInput("groups are measured, and no column holds the group", "map one: group=…")
-    return events[columns.group]
-
-
-def _chosen(
-    events: ir.Table, columns: Columns, kinds: tuple[str, ...] | None, pairs: Filter, dialect: str
-) -> ir.BooleanValue:
-    holds = [_of_kind(events, columns, kinds)] if kinds is not None else []
-    holds += [property_text(events, name, dialect) == text for name, text in pairs]
-    return ibis.and_(*holds).fill_null(False) if holds else ibis.literal(True)
-
-
-def _of_kind(events: ir.Table, columns: Columns, kinds: tuple[str, ...]) -> ir.BooleanValue:
-    if columns.event is None:
-        raise BadInput(f"the query names the events {', '.join(kinds)}, and no column holds them", "map one: event=…")
-    event = events[columns.event]
-    return event == kinds[0] if len(kinds) == 1 else event.isin(list(kinds))
-
-
-def _units(events: ir.Table, amount: str, dialect: str) -> ir.IntegerValue:
+def _units(source: Source, amount: str) -> ir.IntegerValue:
     # Added up as whole ten-thousandths: sums of floats depend on their order, and so on the engine.
-    value = events[amount] if amount in events.columns else property_text(events, amount, dialect)
+    events = source.events
+    value = events[amount] if amount in events.columns else property_text(events, amount, source.dialect)
     return (value.cast("float64") * 10_000).round().cast("int64").fill_null(0)

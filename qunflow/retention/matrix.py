@@ -15,17 +15,16 @@ import ibis.expr.types as ir
 from qunflow.retention.query import Query
 
 
-def matrix_counts(seen: ir.Table, query: Query, first: int) -> ir.Table:
+def matrix_counts(targets: ir.Table, returns: ir.Table, query: Query, first: int) -> ir.Table:
     """
     Columns ``cohort`` (number of the interval), ``split``, ``distance`` in intervals, ``actors``.
 
     Args:
-        seen: facts with ``interval``; events after the range are left out already.
-        first: the number of the first interval; earlier events only tell who is not new.
+        targets, returns: events with ``interval``, as ``facts`` gives them, none of them after the range.
+        first: the number of the first interval; earlier targets only tell who is not new.
     """
-    cohorts = _cohorts(seen, query, first)
-    returns = _returns(seen, query, first)
-    pairs = cohorts.join(returns, "actor")
+    cohorts = anchors(targets, query, first).select("actor", "cohort", "split")
+    pairs = cohorts.join(_returned(returns, query, first), "actor")
     later = pairs.filter(pairs.returned > pairs.cohort)
     distances = later.select("cohort", "split", distance=later.returned - later.cohort)
     sizes = cohorts.select("cohort", "split", distance=ibis.literal(0, "int64"))
@@ -33,11 +32,12 @@ def matrix_counts(seen: ir.Table, query: Query, first: int) -> ir.Table:
     return counted.group_by(["cohort", "split", "distance"]).aggregate(actors=counted.count())
 
 
-def anchors(seen: ir.Table, query: Query, first: int) -> ir.Table:
+def anchors(targets: ir.Table, query: Query, first: int) -> ir.Table:
     """One row per actor and cohort: ``actor``, ``cohort``, ``split`` and ``anchor_us``, its first target event."""
-    targets = seen.filter(seen.target)
     by = ["actor"] if query.cohort_rule == "first_time" else ["actor", "interval"]
-    firsts = targets.group_by(by).aggregate(at_us=targets.at_us.min(), **_interval_of_first(targets, by))
+    # Later instants lie in later intervals, so the first interval is that of the first instant.
+    interval = {} if "interval" in by else {"interval": targets.interval.min()}
+    firsts = targets.group_by(by).aggregate(at_us=targets.at_us.min(), **interval)
     rows = firsts.filter(firsts.interval >= first)
     starts = rows.select("actor", cohort=rows.interval, anchor_us=rows.at_us)
     if not query.split_by:
@@ -47,17 +47,8 @@ def anchors(seen: ir.Table, query: Query, first: int) -> ir.Table:
     return told.group_by(["actor", "cohort", "anchor_us"]).aggregate(split=told.split.min())
 
 
-def _interval_of_first(targets: ir.Table, by: list[str]) -> dict[str, ir.Value]:
-    # Later instants lie in later intervals, so the first interval is that of the first instant.
-    return {} if "interval" in by else {"interval": targets.interval.min()}
-
-
-def _cohorts(seen: ir.Table, query: Query, first: int) -> ir.Table:
-    return anchors(seen, query, first).select("actor", "cohort", "split")
-
-
-def _returns(seen: ir.Table, query: Query, first: int) -> ir.Table:
-    back = seen.filter(seen.returning & (seen.interval >= first))
+def _returned(returns: ir.Table, query: Query, first: int) -> ir.Table:
+    back = returns.filter(returns.interval >= first)
     often = back.group_by(["actor", "interval"]).aggregate(times=back.count())
     if query.minimum_occurrences > 1:
         often = often.filter(often.times >= query.minimum_occurrences)

@@ -17,14 +17,14 @@ import ibis
 import ibis.expr.types as ir
 
 from qunflow.retention.day_bits import DaySpan, fits
-from qunflow.retention.facts import Columns, facts, followed, moves, usable
+from qunflow.retention.facts import Columns, Source, followed, moves, returns, targets, usable
 from qunflow.retention.grid import EPOCH_DAY, Calendar, Offset, at_us, midnight, offsets, us_of
 from qunflow.retention.instants import interval_number, microseconds, readable_props
 from qunflow.retention.matrix import matrix_counts
 from qunflow.retention.quality import Note, notes_of, odd_moves, raw_counts
 from qunflow.retention.query import Query, instant_of_text
 from qunflow.retention.result import Count, Measured, Row, Total
-from qunflow.retention.windows import Window, window_counts, windows_of
+from qunflow.retention.windows import Seen, Window, window_counts, windows_of
 
 Rows = list[dict[str, Any]]
 
@@ -100,8 +100,8 @@ class Measure:
     @cached_property
     def _bounds(self) -> tuple[int, int] | None:
         """First and last instant of the events that count, in microseconds; None without any."""
-        seen = self._facts(None)
-        part = seen.filter(seen.target | seen.returning)
+        parts = [table(self._source, self._query, None).select("at_us") for table in (targets, returns)]
+        part = ibis.union(*parts)
         (row,) = self._engine.rows(part.aggregate(first=part.at_us.min(), last=part.at_us.max()))
         return None if row["first"] is None else (int(row["first"]), int(row["last"]))
 
@@ -136,23 +136,34 @@ class Measure:
         assert self._range is not None, "asked only when there is a range"
         return self._range
 
-    def _facts(self, until_us: int | None) -> ir.Table:
-        return facts(self._events, self._columns, self._query, self._engine.name, self._aliases, until_us)
+    @property
+    def _source(self) -> Source:
+        return Source.of(self._events, self._columns, self._query, self._engine.name, self._aliases)
 
     @cached_property
-    def _seen(self) -> ir.Table:
-        span, query = self._known, self._query
-        until = min(span.as_of, span.end) if query.definitions == ("matrix",) else span.as_of
-        seen = self._facts(us_of(until))
-        return seen.mutate(interval=interval_number(seen.at_us, span.calendar, self._offsets))
+    def _until_us(self) -> int:
+        """From then on nothing is known; a matrix does not look beyond its range either."""
+        span = self._known
+        return us_of(min(span.as_of, span.end) if self._query.definitions == ("matrix",) else span.as_of)
 
     @cached_property
     def _moves(self) -> ir.Table | None:
-        """Joins and leaves up to what is known, read apart so that an engine can leave out all other events."""
-        if "stay" not in self._query.definitions:
-            return None
-        until = us_of(self._known.as_of)
-        return moves(self._events, self._columns, self._query, self._engine.name, self._aliases, until)
+        """Joins and leaves up to what is known."""
+        return moves(self._source, self._query, self._until_us) if "stay" in self._query.definitions else None
+
+    @cached_property
+    def _targets(self) -> ir.Table:
+        """The events that make cohorts; when joins are read anyway, and nothing more is asked of them, those."""
+        if self._moves is not None and not self._query.split_by:
+            return self._placed(self._moves.filter(self._moves.leaving == 0).select("actor", "at_us"))
+        return self._placed(targets(self._source, self._query, self._until_us))
+
+    @cached_property
+    def _returns(self) -> ir.Table:
+        return self._placed(returns(self._source, self._query, self._until_us))
+
+    def _placed(self, found: ir.Table) -> ir.Table:
+        return found.mutate(interval=interval_number(found.at_us, self._known.calendar, self._offsets))
 
     def _names(self) -> tuple[str, ...]:
         if self._query.definitions == ("matrix",):
@@ -168,7 +179,7 @@ class Measure:
     def _matrix_rows(self) -> tuple[Row, ...]:
         span, query = self._known, self._query
         found: dict[tuple[int, str], dict[int, int]] = {}
-        for row in self._engine.rows(matrix_counts(self._seen, query, span.first)):
+        for row in self._engine.rows(matrix_counts(self._targets, self._returns, query, span.first)):
             cells = found.setdefault((int(row["cohort"]), str(row["split"] or "")), {})
             cells[int(row["distance"])] = int(row["actors"])
         due = [span.calendar.start(span.first + place + 1) <= span.as_of for place in range(span.count)]
@@ -183,8 +194,8 @@ class Measure:
 
     def _window_rows(self) -> tuple[Row, ...]:
         span, columns = self._known, windows_of(self._query)
-        cohorts = (span.calendar, span.first)
-        counted = window_counts(self._seen, self._moves, self._query, cohorts, self._offsets, self._days)
+        seen = Seen(self._targets, self._returns, self._moves)
+        counted = window_counts(seen, self._query, span.first, self._offsets, self._days)
         found = {(int(row["cohort"]), str(row["split"] or "")): row for row in self._engine.rows(counted)}
         rows = []
         for place, split in _places(found, span):
@@ -214,8 +225,8 @@ class Measure:
         return span.calendar.start(number + 1) + timedelta(days=days) <= span.as_of
 
     def _totals(self) -> tuple[Total, ...]:
-        span, seen = self._known, self._seen
-        back = seen.filter(seen.returning & (seen.interval >= span.first))
+        span = self._known
+        back = self._returns.filter(self._returns.interval >= span.first)
         sums = back.group_by("interval").aggregate(
             actors=back.actor.nunique(), events=back.count(), amount=back.amount.sum()
         )

@@ -22,7 +22,7 @@ import ibis
 import ibis.expr.types as ir
 
 from qunflow.retention.day_bits import DaySpan, active_from, active_on, starts_with_bits
-from qunflow.retention.grid import DAY_US, Calendar, Offset
+from qunflow.retention.grid import DAY_US, Offset
 from qunflow.retention.instants import day_number
 from qunflow.retention.matrix import anchors
 from qunflow.retention.query import Definition, Query
@@ -59,45 +59,46 @@ def windows_of(query: Query) -> tuple[Window, ...]:
     return tuple(found)
 
 
-def window_counts(
-    seen: ir.Table,
-    moves: ir.Table | None,
-    query: Query,
-    span: tuple[Calendar, int],
-    offsets: Sequence[Offset],
-    days: DaySpan | None,
-) -> ir.Table:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """
+    What is known of the events: those that make cohorts (with ``interval``), those that count as coming back, and joins
+    and leaves (None without stay columns), each as ``facts`` gives them.
+    """
+
+    targets: ir.Table
+    returns: ir.Table
+    moves: ir.Table | None
+
+
+def window_counts(seen: Seen, query: Query, first: int, offsets: Sequence[Offset], days: DaySpan | None) -> ir.Table:
     """
     Columns ``cohort`` (number of the interval), ``split``, ``size`` and one named as each window, in actors.
 
     Args:
-        seen: facts with ``interval``, up to what is known.
-        moves: joins and leaves up to then, for stay columns.
-        span: the calendar of the cohorts, and the number of the first of them.
+        seen: the events up to what is known.
+        first: the number of the first cohort; earlier targets only tell who is not new.
         offsets: of the query's zone, over the time of the events.
         days: the days that can matter, when the plan by bits shall be taken; None = the general one.
     """
-    columns, first = windows_of(query), span[1]
+    columns = windows_of(query)
     acts = [window for window in columns if window.definition != "stay"]
     stays = [window for window in columns if window.definition == "stay"]
+    firsts = anchors(seen.targets, query, first)
+    rows = starts = firsts.mutate(start=_place(firsts.anchor_us, query, offsets))
     if acts and days:
-        starts = starts_with_bits(seen, *span, offsets, days)
-        rows = starts.mutate(**{w.name: _one_if(_by_bits(starts, days, w)) for w in acts})
-        starts = starts.mutate(start=starts.start + days.first)
-    else:
-        starts = anchors(seen, query, first)
-        rows = starts = starts.mutate(start=_place(starts.anchor_us, query, offsets))
-        if acts:
-            rows = _beside(rows, _acted(starts, seen, acts, query, offsets))
-    if stays:
-        assert moves is not None, "whoever asks for stay columns brings joins and leaves"
-        rows = _beside(rows, _stayed(starts, moves, stays, query, offsets))
+        marked = starts_with_bits(firsts, seen.returns, offsets, days)
+        rows = marked.mutate(**{w.name: _one_if(_by_bits(marked, days, w)) for w in acts})
+    elif acts:
+        rows = _beside(starts, _acted(starts, seen.returns, acts, query, offsets))
+    if seen.moves is not None:
+        rows = _beside(rows, _stayed(starts, seen.moves, stays, query, offsets))
     counts = {window.name: rows[window.name].fill_null(0).sum() for window in columns}
     return rows.group_by(["cohort", "split"]).aggregate(size=rows.count(), **counts)
 
 
 def _by_bits(starts: ir.Table, days: DaySpan, window: Window) -> ir.BooleanValue:
-    return active_from(starts, window.since) if window.until is None else active_on(starts, days, window.since)
+    return active_from(starts, days, window.since) if window.until is None else active_on(starts, days, window.since)
 
 
 def _beside(rows: ir.Table, part: ir.Table) -> ir.Table:
@@ -110,10 +111,9 @@ def _place(at_us: ir.IntegerValue, query: Query, offsets: Sequence[Offset]) -> i
 
 
 def _acted(
-    starts: ir.Table, seen: ir.Table, wanted: Sequence[Window], query: Query, offsets: Sequence[Offset]
+    starts: ir.Table, returns: ir.Table, wanted: Sequence[Window], query: Query, offsets: Sequence[Offset]
 ) -> ir.Table:
-    back = seen.filter(seen.returning)
-    acts = back.select("actor", place=_place(back.at_us, query, offsets))
+    acts = returns.select("actor", place=_place(returns.at_us, query, offsets))
     pairs = starts.select("actor", "cohort", "start").join(acts, "actor")
     pairs = pairs.filter(pairs.place >= pairs.start)
     gone = pairs.place - pairs.start

@@ -83,8 +83,9 @@ def test_the_expression_compiles_for_engines_that_are_not_here(name: str) -> Non
     from qunflow.retention.matrix import matrix_counts
     from qunflow.retention.query import Query
 
-    kinds = {"actor": "int64", "at_us": "int64", "interval": "int64", "target": "boolean", "returning": "boolean"}
-    text = str(ibis.to_sql(matrix_counts(ibis.table(kinds, name="seen"), Query(), 0), dialect=name))
+    kinds = {"actor": "int64", "at_us": "int64", "interval": "int64"}
+    targets, returns = ibis.table(kinds, name="targets"), ibis.table(kinds, name="returns")
+    text = str(ibis.to_sql(matrix_counts(targets, returns, Query(), 0), dialect=name))
 
     assert "SELECT" in text
 
