@@ -35,6 +35,18 @@ def test_a_channel_has_one_code_whose_groups_may_change(store: Store) -> None:
         assert live_codes.codes_of(conn, "elsewhere") == []
 
 
+def test_a_channel_is_found_in_every_community_that_has_it(store: Store) -> None:
+    """Two communities may call a channel alike; each has its own code, told apart by the community."""
+    other = live_codes.LiveCode("cfg2", "another", "poster-a", (3,), CODE.url, AT)
+    with store.writing() as conn:
+        for code in (CODE, other):
+            live_codes.keep_code(conn, code)
+
+    with store.reading() as conn:
+        assert live_codes.codes_for(conn, "poster-a") == [other, CODE]
+        assert live_codes.codes_for(conn, "poster-b") == []
+
+
 def test_a_group_is_dissolved_once(store: Store, group_id: int) -> None:
     """The first word counts; the group is not among those of the community any more."""
     with store.writing() as conn:
