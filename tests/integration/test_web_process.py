@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,12 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from qunflow.delivery.links import short_link
+from qunflow.sandbox.options import Hooks
+from qunflow.sandbox.outside import Outside, Seen
 from qunflow.settings.environment import load_environment
 from qunflow.settings.scaffold import write_workspace
 from qunflow.settings.workspace import load_workspace
@@ -32,6 +36,7 @@ VARIABLES = {
     "QUNFLOW_WECOM_CORP_ID": "wwSBX",
     "QUNFLOW_WECOM_SECRET": "not a real secret",
     "QUNFLOW_WECOM_AGENT_ID": "1000002",
+    "QUNFLOW_WEB_URL": "http://127.0.0.1:8790",
 }
 
 
@@ -98,6 +103,34 @@ def test_what_was_acknowledged_survives_a_kill(home: Path, served: tuple[subproc
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert keys(home) == acknowledged
+
+
+def test_the_simulated_people_are_known_to_the_real_process(
+    home: Path, served: tuple[subprocess.Popen[bytes], str]
+) -> None:
+    """A tap of somebody in the sandbox over HTTP is a click of that person, and leads on."""
+    workspace, environment = load_workspace(home), load_environment(home)
+    store = Store.open(environment.database_url)
+    vault, at = Vault(store, environment.master_key_bytes()), datetime.now(UTC)
+    host = workspace.redirect_hosts[0]
+    with store.writing() as conn:
+        code = short_link(
+            conn, "one", f"https://{host}/a", community=workspace.communities[0].key,
+            at=at, expires_at=at + timedelta(hours=1), hosts=[host],
+        )  # fmt: skip
+
+    async def tap() -> Seen:
+        people = Outside(Hooks())
+        seen = await people.open_link(f"{served[1]}/s/{code}", "wmSBX01")
+        await people.close()
+        return seen
+
+    assert asyncio.run(tap()) == Seen(302, f"https://{host}/a")
+    with store.reading() as conn:
+        (row,) = inbox.unapplied(conn, vault, "click", 10)
+    store.close()
+    assert isinstance(row.body, dict)
+    assert row.body["actor"] == "wmSBX01"
 
 
 def test_it_stops_when_asked_and_logs_no_secret(served: tuple[subprocess.Popen[bytes], str]) -> None:
