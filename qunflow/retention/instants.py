@@ -32,10 +32,13 @@ json_extract_string = _function("json_extract_string", lambda props, path: None,
 # Spark
 unix_micros = _function("unix_micros", lambda at: None, (_instant,), _whole)
 get_json_object = _function("get_json_object", lambda props, path: None, (_text, _text), _text)
-# PostgreSQL, ClickHouse
+# PostgreSQL
 pg_input_is_valid = _function("pg_input_is_valid", lambda props, kind: None, (_text, _text), _true)
-is_valid_json = _function("isValidJSON", lambda props: None, (_text,), _true)
 json_extract_path_text = _function("json_extract_path_text", lambda props, key: None, (_json, _text), _text)
+# ClickHouse, whose own seconds begin in 1970
+to_datetime64 = _function("toDateTime64", lambda at, scale: None, (_instant, _whole), _instant)
+clickhouse_us = _function("toUnixTimestamp64Micro", lambda at: None, (_instant,), _whole)
+is_valid_json = _function("isValidJSON", lambda props: None, (_text,), _true)
 clickhouse_text = _function("JSONExtractString", lambda props, key: None, (_text, _text), _text)
 
 
@@ -47,6 +50,8 @@ def microseconds(at: ir.Column, dialect: str) -> ir.IntegerColumn:
         raise BadInput(f"the times are {at.type()}, not instants", "read them as timestamps first")
     if dialect == "duckdb":
         return epoch_us(at)
+    if dialect == "clickhouse":
+        return clickhouse_us(to_datetime64(at, 6))
     if dialect == "pyspark":
         return unix_micros(at.cast(dt.Timestamp("UTC")))
     seconds = at.truncate("s").epoch_seconds().cast("int64")

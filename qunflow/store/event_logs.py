@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MEANINGS = ("actor", "at", "event", "group", "props")
+# Properties that cohorts are often split by; a query names them so, whatever the file calls them.
+PROPERTIES = ("channel", "inviter", "entry", "campaign", "group_kind", "owner", "amount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,15 @@ class EventLog:
 
 def parse_columns(text: str) -> dict[str, str]:
     """
-    Read ``actor=…,at=…[,event=…][,group=…][,props=…]``.
+    Read ``actor=…,at=…[,event=…][,group=…][,props=…]``, and names for ``PROPERTIES``.
 
     Raises:
         BadInput: an unknown or a missing meaning.
     """
     pairs = dict(_pair(part.strip()) for part in text.split(",") if part.strip())
     for meaning in pairs:
-        if meaning not in MEANINGS:
-            raise BadInput(f"--map does not know {meaning!r}", did_you_mean(meaning, MEANINGS))
+        if meaning not in MEANINGS + PROPERTIES:
+            raise BadInput(f"--map does not know {meaning!r}", did_you_mean(meaning, MEANINGS + PROPERTIES))
     if missing := [meaning for meaning in ("actor", "at") if meaning not in pairs]:
         raise BadInput(
             f"--map does not say which column is {', '.join(missing)}",
@@ -117,7 +119,7 @@ def _kept_in_place(path: Path, meanings: Mapping[str, str] | None, zone: ZoneInf
     typed = pa.types.is_timestamp(at) and (at.tz is not None or zone.key == "UTC")
     if not typed or not (pa.types.is_integer(actor) or pa.types.is_string(actor) or pa.types.is_large_string(actor)):
         return None
-    if meanings.get("props", "props") != "props":
+    if any(meanings.get(name, name) != name for name in ("props", *PROPERTIES)):
         return None
     return EventLog(_columns(meanings), path=path)
 
@@ -134,6 +136,7 @@ def _read(
     unreadable = at.isna() & given & actor.notna() & (actor != "")
     kept = ~unreadable
     texts = {str(name): _texts(frame[name])[kept] for name in frame.columns if name not in (ROW, meanings["at"])}
+    texts |= {name: texts[meanings[name]] for name in PROPERTIES if name in meanings}
     source = meanings.get("props", "props")
     unread = _read_props(texts, source, properties)
     columns = {name: pa.array(values, pa.string(), from_pandas=True) for name, values in texts.items()}

@@ -142,11 +142,25 @@ class _Chdb:
         """Run an expression over the file."""
         import ibis
 
-        source = f"file('{self._path}', 'Parquet')"
-        text = str(ibis.to_sql(expression, dialect="clickhouse")).replace(f'"{_TABLE}"', source)
-        answer = self._chdb.query(text + " SETTINGS join_use_nulls = 1", "ArrowTable")
+        text = str(ibis.to_sql(expression, dialect="clickhouse"))
+        with tempfile.TemporaryDirectory() as folder:
+            for name, path in {_TABLE: self._path, **_memory_tables(expression, Path(folder))}.items():
+                text = text.replace(f'"{name}"', f"file('{path}', 'Parquet')")
+            answer = self._chdb.query(text + " SETTINGS join_use_nulls = 1", "ArrowTable")
         found: list[dict[str, Any]] = answer.to_pylist()
         return found
+
+
+def _memory_tables(expression: ir.Table, folder: Path) -> dict[str, Path]:
+    """Tables an expression carries with it, each written to a file."""
+    import ibis.expr.operations as ops
+    import pyarrow.parquet as pq
+
+    found = {}
+    for table in expression.op().find(ops.InMemoryTable):
+        found[table.name] = folder / f"{table.name}.parquet"
+        pq.write_table(table.data.to_pyarrow(table.schema), found[table.name])
+    return found
 
 
 @contextmanager

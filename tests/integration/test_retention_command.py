@@ -113,6 +113,20 @@ def test_blank_is_blank_in_every_format(tmp_path: Path, capsys: pytest.CaptureFi
     assert "完全相同的行" in table
 
 
+def test_cohorts_are_split_by_a_column_of_another_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The map gives a column the name the query uses; each part of a cohort has its row."""
+    log = tmp_path / "log.csv"
+    log.write_text("actor,event,at,来源\nann,join,2026-01-05,form\nbob,join,2026-01-05,shop\n", encoding="utf-8")
+    mapping = "actor=actor,event=event,at=at,channel=来源"
+
+    assert (
+        run("--events", log, "--map", mapping, "--query", asked(tmp_path, split_by="channel"), "--format", "csv") == 0
+    )
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["cohort,split,size,1", "2026-01-05,form,1,0", "2026-01-05,shop,1,0"]
+
+
 def test_labels_of_a_log_are_text_in_html(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A value that looks like markup stays text."""
     log = tmp_path / "log.csv"
