@@ -7,16 +7,15 @@ two looks callbacks alone are followed while their chain of versions is whole; a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from qunflow.acquisition.callbacks import GroupDissolved, MembersMoved
 from qunflow.acquisition.intake import GroupNews
 from qunflow.errors import ChannelRefused
 from qunflow.runtime import Runtime, current
-from qunflow.runtime.group_reading import Detail, Told, chain_of, keep_groups, known_staff, moved_ids
+from qunflow.runtime.group_reading import Answer, Told, chain_of, keep_groups, known_staff, moved_ids
 from qunflow.settings.workspace import Community
 from qunflow.store import members
 from qunflow.store.members import GroupRow
@@ -36,9 +35,9 @@ def read_groups(community: Community, group_keys: Sequence[str], now: datetime) 
         ChannelUnavailable: the platform does not answer; nothing of this call is written then.
     """
     here = current()
-    details: dict[GroupRow, Detail] = {one: _detail(here, one) for one in _groups(here, community, group_keys)}
+    answers = {one: _asked(here, one) for one in _groups(here, community, group_keys)}
     told = callbacks_waiting(here)[0]
-    return here.store.write(partial(keep_groups, here=here, community=community, details=details, told=told, now=now))
+    return here.store.write(partial(keep_groups, here=here, community=community, answers=answers, told=told, now=now))
 
 
 def follow_groups(community: Community, group_keys: Sequence[str], now: datetime) -> tuple[GroupNews, ...]:
@@ -51,8 +50,8 @@ def follow_groups(community: Community, group_keys: Sequence[str], now: datetime
     here = current()
     told = callbacks_waiting(here)[0]
     groups = _groups(here, community, group_keys)
-    details = {one: None if _is_followed(here, one, told, now) else _detail(here, one) for one in groups}
-    return here.store.write(partial(keep_groups, here=here, community=community, details=details, told=told, now=now))
+    answers = {one: Answer(None, now) if _is_followed(here, one, told, now) else _asked(here, one) for one in groups}
+    return here.store.write(partial(keep_groups, here=here, community=community, answers=answers, told=told, now=now))
 
 
 def _groups(here: Runtime, community: Community, group_keys: Sequence[str]) -> list[GroupRow]:
@@ -75,11 +74,12 @@ def _is_followed(here: Runtime, group: GroupRow, told: Told, now: datetime) -> b
     return strangers <= known.keys() and chain_of(group, moves).is_whole
 
 
-def _detail(here: Runtime, group: GroupRow) -> Mapping[str, Any] | str:
+def _asked(here: Runtime, group: GroupRow) -> Answer:
+    asked_at = here.clock.now()
     try:
-        return here.wecom.group(group.chat_id or "")
+        return Answer(here.wecom.group(group.chat_id or ""), asked_at)
     except ChannelRefused as error:
-        return error.problem
+        return Answer(error.problem, asked_at)
 
 
 def parts(keys: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:

@@ -29,8 +29,19 @@ from qunflow.store.members import GroupRow, Membership
 
 SOURCE = "wecom:roster"
 Told = Sequence[tuple[InboxRow, Callback]]
-# A roster as the platform tells it, why it cannot be read, or nothing when callbacks alone are followed.
-Detail = Mapping[str, Any] | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    What the platform said of a group's roster at ``asked_at``.
+
+    ``said`` is the roster, why it cannot be read, or nothing when callbacks alone are followed. The instant matters:
+    whoever is missing may have left only after the run began.
+    """
+
+    said: Mapping[str, Any] | str | None
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +72,18 @@ def keep_groups(
     conn: Connection,
     here: Runtime,
     community: Community,
-    details: Mapping[GroupRow, Detail],
+    answers: Mapping[GroupRow, Answer],
     told: Told,
     now: datetime,
 ) -> tuple[GroupNews, ...]:
     """Write down what each group's roster or callbacks say; callbacks that were used up are marked so."""
     news: list[GroupNews] = []
     events: list[dict[str, Any]] = []
-    for row, detail in details.items():
+    for row, answer in answers.items():
+        detail = answer.said
         about = [(one, event) for one, event in told if getattr(event, "chat_id", None) == row.chat_id]
-        group = _Group(community, row, about, _persons(conn, here, about, detail, now), now)
+        person_of = _persons(conn, here, about, detail, now)
+        group = _Group(community, row, about, person_of, answer.asked_at)
         if isinstance(detail, str):
             one, happened = _unread(conn, group, detail)
         else:
@@ -80,12 +93,15 @@ def keep_groups(
         done = about if not isinstance(detail, str) else [one for one in about if isinstance(one[1], GroupDissolved)]
         inbox.mark(conn, [row.inbox_id for row, _ in done], "applied", "", now)
     if events:
-        first = next(iter(details)).group_key
-        here.history.append(conn, SOURCE, f"roster:{community.key}:{first}:{now.isoformat()}", pd.DataFrame(events))
+        # Named by what it says: a second look of the same instant may have more to say.
+        name = f"roster:{community.key}:{events[0]['event_key']}:{now.isoformat()}"
+        here.history.append(conn, SOURCE, name, pd.DataFrame(events))
     return tuple(news)
 
 
-def _persons(conn: Connection, here: Runtime, about: Told, detail: Detail, now: datetime) -> dict[str, int]:
+def _persons(
+    conn: Connection, here: Runtime, about: Told, detail: Mapping[str, Any] | str | None, now: datetime
+) -> dict[str, int]:
     """Customers on the roster or told of → person; the corp's own people are nobody's customers."""
     listed = (detail.get("member_list") or []) if isinstance(detail, Mapping) else []
     own = {str(one["userid"]) for one in listed if one.get("type") == 1} | known_staff(here.workspace)
