@@ -3,6 +3,7 @@ What must be true of acquisition's data, before anybody is placed or greeted and
 
 ``completeness`` sees the grade of the community's and each group's latest day (columns: scope, grade,
 differs).
+``DRIFT`` sees a row a source of the inbox (columns: source, unreadable).
 ``INPUT`` sees one row for every row a form gave (columns: row_id, verdict, lead_key, contactable, channel_known,
 submitted_at, age_s); ``OUTPUT`` one row a group (columns: group, members, listed, expected_members,
 left_without_join, invited_members, over_platform_limit, staff_only). Both hold counts and keys, no personal data.
@@ -116,6 +117,27 @@ OUTPUT = Suite(
     id_column="group",
     min_rows=1,
     columns={"group": "text", "members": "whole", "listed": "whole", "expected_members": "whole"},
+)
+
+
+def _drift() -> Sequence[Any]:
+    import great_expectations.expectations as gxe
+
+    return [
+        gxe.ExpectColumnValuesToBeInSet(
+            column="unreadable",
+            value_set=[0],
+            severity="warning",
+            meta={
+                "zh": "一天内没有读不懂的回调和表单推送",
+                "en": "no callback and no form push of a day had another shape than expected",
+            },
+        )
+    ]
+
+
+DRIFT = Suite(
+    "acquisition_drift", "acquisition", _drift, id_column="source", columns={"source": "text", "unreadable": "whole"}
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect import flow
 
-from data_checks.acquisition import INPUT, OUTPUT, completeness
+from data_checks.acquisition import DRIFT, INPUT, OUTPUT, completeness
 from qunflow.acquisition.params import AcquisitionParams
 from tasks import acquisition as bringing_in
 from tasks.acquisition_intake import intake_frame, set_aside
@@ -43,6 +43,7 @@ def acquisition(params: AcquisitionParams = AcquisitionParams()) -> dict[str, An
         late = bringing_in.welcome_late(run)
         invited = bringing_in.invite_again(run, wanted=params.reinvite)
         check(bringing_in.roster_frame(roster, invited.persons, run), OUTPUT, run.run_id)
+        check(bringing_in.drift_frame(run), DRIFT, run.run_id)
         stops = run.community.acquisition.completeness_stops
         check(bringing_in.completeness_frame(graded), completeness(stops), run.run_id)
         if run.dry_run:

@@ -15,10 +15,11 @@ from prefect.artifacts import create_table_artifact
 from prefect.context import FlowRunContext
 
 from qunflow.acquisition.intake import ContactNews, GroupNews, Intake, Kept, Outgoing, Placing, RosterNews, Said
+from qunflow.acquisition.leads import Refusal
 from qunflow.errors import BadInput, ConfigurationError
 from qunflow.runtime.completeness import DayGrades, figures_of, graded_day
 from qunflow.runtime.stage import StageRun
-from qunflow.store import figures, members
+from qunflow.store import figures, inbox, members
 from tasks import acquisition_contacts as contacts
 from tasks import acquisition_greeting as greeting
 from tasks import acquisition_intake as intake
@@ -204,6 +205,16 @@ def completeness_frame(found: Sequence[DayGrades]) -> pd.DataFrame:
     rows = [{"scope": one.group, "grade": one.letter, "differs": one.differs} for one in latest.groups]
     whole = {"scope": "community", "grade": latest.letter, "differs": False}
     return pd.DataFrame([whole, *rows], columns=["scope", "grade", "differs"])
+
+
+def drift_frame(run: StageRun) -> pd.DataFrame:
+    """One row a source that pushes to us: how many of a day's pushes had a shape nobody understands."""
+    with run.runtime.store.reading() as conn:
+        aside = inbox.quarantined(conn, run.now - timedelta(days=1))
+    shapes = {str(Refusal.MALFORMED), str(Refusal.UNKNOWN_FORM)}
+    of_forms = sum(count for (source, reason), count in aside.items() if source == "form" and reason in shapes)
+    of_wecom = sum(count for (source, _), count in aside.items() if source == "wecom")
+    return pd.DataFrame({"source": ["form", "wecom"], "unreadable": [of_forms, of_wecom]})
 
 
 def unread_groups(found: RosterNews) -> dict[str, list[str]]:

@@ -113,14 +113,14 @@ def applied(conn: Connection, vault: Vault, source: str, after_id: int, limit: i
     return [_open(vault, row) for row in conn.execute(query)]
 
 
-def quarantined(conn: Connection, since: datetime) -> dict[str, int]:
-    """How many rows of each source were set aside since an instant; sources without any are left out."""
+def quarantined(conn: Connection, since: datetime) -> dict[tuple[str, str], int]:
+    """How many rows were set aside since an instant, by source and reason."""
     query = (
-        select(inbox.c.source, func.count())
+        select(inbox.c.source, inbox.c.reason, func.count())
         .where(inbox.c.state == "quarantined", inbox.c.applied_at >= since)
-        .group_by(inbox.c.source)
+        .group_by(inbox.c.source, inbox.c.reason)
     )
-    return {row[0]: int(row[1]) for row in conn.execute(query)}
+    return {(row[0], row[1]): int(row[2]) for row in conn.execute(query)}
 
 
 def newest(conn: Connection, vault: Vault, source: str, since: datetime, limit: int) -> list[InboxRow]:
