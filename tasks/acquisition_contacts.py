@@ -7,7 +7,7 @@ Welcome codes are put away here; answering them is delivery's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,11 +23,12 @@ from qunflow.acquisition.callbacks import (
     OtherEvent,
     understood,
 )
+from qunflow.acquisition.identity import Mark
 from qunflow.acquisition.intake import ContactNews
 from qunflow.clock import local_day
 from qunflow.delivery.welcome_codes import remember_welcome
 from qunflow.errors import BadInput
-from qunflow.runtime import Runtime, current
+from qunflow.runtime import Runtime, current, identity
 from qunflow.runtime.group_reading import staff_of
 from qunflow.settings.workspace import Community
 from qunflow.store import inbox, people
@@ -208,8 +209,25 @@ def _keep_listed(
     ]
     open_now = {(one.person_id, one.userid) for one in people.contacts_of(conn, community.key)}
     added = people.add_contacts(conn, [one for one in found if (one.person_id, one.userid) not in open_now])
+    _join_unionids(conn, here, listed, {one.person_id for one in added}, person_of, now)
     _into_history(conn, here, community, added, [], now, "list", [])
     return ContactNews(len(added))
+
+
+def _join_unionids(
+    conn: Connection,
+    here: Runtime,
+    listed: Sequence[Mapping[str, Any]],
+    fresh: Collection[int],
+    person_of: Mapping[str, int],
+    now: datetime,
+) -> None:
+    """Let new contacts be found by their unionid as well; one that is known may show that two persons are one."""
+    for one in listed:
+        contact = one["external_contact"]
+        external, union = str(contact["external_userid"]), str(contact.get("unionid") or "")
+        if union and person_of[external] in fresh:
+            identity.person_of(conn, here, [Mark("external_userid", external), Mark("unionid", union)], now)
 
 
 def _follow_time(one: Mapping[str, Any]) -> int:

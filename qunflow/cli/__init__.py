@@ -32,6 +32,7 @@ COMMANDS = {
     "team": "qunflow.cli.team:app",
     "absence": "qunflow.cli.absence:app",
     "todo": "qunflow.cli.todo:app",
+    "people": "qunflow.cli.people:app",
     "ledger": "qunflow.cli.ledger:app",
     "report": "qunflow.cli.report:report",
     "web": "qunflow.cli.web:web",

@@ -146,7 +146,7 @@ def _workspace(folder: Path, url: str, database: Path) -> Path:
         "QUNFLOW_WECOM_AGENT_ID": "1000002",
         "QUNFLOW_WECOM_CALLBACK_TOKEN": TOKEN,
         "QUNFLOW_WECOM_CALLBACK_AES_KEY": AES_KEY,
-        "QUNFLOW_CLOCK_URL": url,
+        "QUNFLOW_CLOCK_URL": f"{url}/_sandbox/clock",
         "QUNFLOW_WEB_URL": "http://127.0.0.1:9",
     }
     write_workspace(folder, world, FIRST_DAY, variables=variables)

@@ -1,8 +1,8 @@
 """
 Logs that nobody here wrote give the memberships a plain script gives, and their dirt is counted once.
 
-The script shares nothing with what it judges: a set of who is in, and a walk over the rows. The third log of that folder
-knows no joins and leaves, hence no membership.
+The script shares nothing with what it judges: a set of who is in, and a walk over the rows. The third log
+there knows no joins and leaves, hence no membership.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from qunflow.cli import main
 from qunflow.runtime.memberships import not_before
+from qunflow.store import merging
 from qunflow.store.members import Membership
 from qunflow.store.tables import memberships
 from tests.integration.callback_season import OPEN, Season, lived
@@ -78,3 +79,41 @@ def test_lost_doubled_and_late_callbacks_change_nothing_in_the_end(tmp_path: Pat
 
 def _as_told(stay: Membership) -> tuple[int, int, datetime, datetime]:
     return stay.group_id, stay.person_id, stay.joined_at, stay.left_at or OPEN
+
+
+def test_people_are_looked_at_joined_and_split_from_the_command_line(
+    tmp_path: Path, sqlite_template: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The review list, a merge by hand and its undoing; numbers and kinds only, no id and no phone."""
+    with lived(tmp_path / "calm", sqlite_template, [], "people: 60\npast_days: 3\n") as season:
+        season.live(1)
+        before = season.stays()
+        one, other = sorted({stay.person_id for stay in before.values()})[:2]
+        here = season.runtime
+        here.store.write(lambda conn: merging.ask(conn, "phone_two_accounts", one, other, season.clock.at))
+        told = [
+            people(season, capsys, *words)
+            for words in (
+                ["review"],
+                ["merge", str(one), str(other), "--by", "zhou"],
+                ["review"],
+                ["merges"],
+                ["split", "1", "--by", "zhou"],
+                ["apart", "1", "--by", "zhou"],
+            )
+        ]
+        assert season.stays().keys() == before.keys()
+
+    assert [code for code, _ in told] == [0, 0, 0, 0, 0, 1]
+    assert f"{one}（external_userid" in told[0][1]
+    assert "待核对：0 对" in told[2][1]
+    assert "zhou" in told[3][1]
+    assert "wm" not in "".join(text for _, text in told)
+
+
+def people(season: Season, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[object, str]:
+    """Exit code and output of `qunflow people` on a season's workspace."""
+    with pytest.raises(SystemExit) as left:
+        main(["people", *words, "-w", str(season.runtime.directory)])
+    said = capsys.readouterr()
+    return left.value.code, said.out + said.err
