@@ -36,7 +36,7 @@ RATES = """## Rates, means and intervals
 * **survival curve** = shifted-beta-geometric, fitted by maximum likelihood (P. Fader, B. Hardie, Journal of Interactive
   Marketing 21, 2007): survival(t) = B(α, β + t) ÷ B(α, β).
 
-## Fixed differences between tools
+## Sales data: a cleaning rule comes first
 
 Real sales data need a cleaning rule before anything can be compared. That of the published Online Retail table, which
 the tests reproduce in all 91 cells with revenue and active customers: the customer is known, the invoice is no
