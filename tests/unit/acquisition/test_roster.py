@@ -44,6 +44,20 @@ def test_an_imported_minute_becomes_the_platforms_second() -> None:
     assert (change.stay.joined_at, change.stay.left_at) == (NOON, None)
 
 
+def test_a_quick_return_is_not_taken_for_the_visit_before() -> None:
+    """Somebody told to have come and gone seconds before the joining a roster shows is in a second time."""
+    visit = replace(ROW, left_at=NOON + timedelta(seconds=30), left_known_by="callback", join_scene=None)
+    visit = replace(visit, last_seen_at=NOON)
+    told = Told({NOON: True}, frozenset({NOON + timedelta(seconds=30)}))
+    back = replace(SEEN, joined_at=NOON + timedelta(seconds=60))
+
+    (change,) = changes(1, [visit], told, [LATER], back)
+
+    assert change.was is None
+    assert change.stay is not None
+    assert (change.stay.joined_at, change.stay.left_at) == (back.joined_at, None)
+
+
 def test_a_leave_that_was_only_bounded_is_made_exact_by_a_late_callback() -> None:
     """The callback may come days after the look that missed the person."""
     bounded = replace(ROW, left_at=LATER, left_known_by=BY_ROSTER)

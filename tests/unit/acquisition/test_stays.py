@@ -85,6 +85,15 @@ def test_two_accounts_of_one_join_are_one_stay() -> None:
     assert told(stay) == (at(0), None, None)
 
 
+def test_leaving_and_coming_back_within_a_minute_are_two_stays() -> None:
+    """A told leave in between tells the first joining from the second, even when the second was never told."""
+    half, minute = timedelta(seconds=30), timedelta(seconds=60)
+    first, second = stays_of(Evidence([Seen(at(0) + minute, at(24))], [at(0)], [at(0) + half]), [at(24)])
+
+    assert told(first) == (at(0), at(0) + half, BY_CALLBACK)
+    assert told(second) == (at(0) + minute, None, None)
+
+
 def test_two_accounts_in_one_group_are_one_stay() -> None:
     """Somebody who is in twice at once is in from the first joining until the last account is gone."""
     both = [Seen(at(0), at(24)), Seen(at(5), at(48))]
