@@ -13,7 +13,7 @@ from qunflow.sandbox.options import Options
 from qunflow.sandbox.running import running
 from tests.browser.chromium import Tab, chromium
 
-pytestmark = [pytest.mark.needs_chromium, pytest.mark.xdist_group("chromium")]
+pytestmark = pytest.mark.needs_chromium
 
 PHONE, DESKTOP = (390, 844), (1280, 800)
 CONFIRM = "#tasks button.main"

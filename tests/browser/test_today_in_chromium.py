@@ -29,7 +29,7 @@ from qunflow.web.ports import WebPorts
 from tests.browser.chromium import Tab, chromium
 from tests.unit.web.desk import NOW, give_out, put
 
-pytestmark = [pytest.mark.needs_chromium, pytest.mark.xdist_group("chromium")]
+pytestmark = pytest.mark.needs_chromium
 
 PHONE = (390, 844)
 TEXT = "早呀，今天降温，出门多套一件。\n10 点看货、12 点开抢、晚上猜价格。"

@@ -16,7 +16,7 @@ from tests.conformance.node_clients import Node, installed, running_node
 
 EC = "externalcontact"
 # One worker only: the packages are installed once.
-pytestmark = [pytest.mark.needs_node, pytest.mark.xdist_group("node")]
+pytestmark = pytest.mark.needs_node
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = {"acquisition", "daily_content", "weekly_activity", "retention", "conversion"}
 SECTIONS = ("拉新", "留存", "群看板", "推送完成", "每周活动", "转化", "数据质量")
-pytestmark = pytest.mark.xdist_group("season")
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 API = "http://127.0.0.1:4200/api"
 CHAIN = ["acquisition", "daily_content", "weekly_activity", "retention", "conversion"]
-pytestmark = [pytest.mark.soak_only, pytest.mark.xdist_group("season")]
+pytestmark = pytest.mark.soak_only
 
 
 def flows(*words: str) -> subprocess.CompletedProcess[str]:

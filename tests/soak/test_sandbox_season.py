@@ -16,7 +16,7 @@ from benchmarks.season import FULL, SHORT, WANTED_S, Season, live
 
 SOAK = os.environ.get("QUNFLOW_SOAK") == "1"
 WELCOME = "/cgi-bin/externalcontact/send_welcome_msg"
-pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("season")]
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")
