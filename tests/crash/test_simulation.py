@@ -22,7 +22,7 @@ from tests.crash.simulation.world import START
 
 SOAK = os.environ.get("QUNFLOW_SOAK") == "1"
 HALVES = 2
-SEEDS = 10_000 if SOAK else 500
+SEEDS = 10_000 if SOAK else 1_000
 SHAPE = Shape(messages=30, kills=50, chats=8) if SOAK else Shape()
 
 

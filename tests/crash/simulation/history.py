@@ -273,9 +273,11 @@ class History:
         now = ports.clock.now()
         if any(one.at_s - 1 <= self.world.seconds <= one.at_s + 60 for one in self.scene.strangers):
             answer_welcomes(ports, self._compose, now=now)
-        if self.closing or self.world.dice.random() < 0.25:
+        at_peace = self.closing
+        if at_peace or self.world.dice.random() < 0.25:
             whole = tick(ports, now=now)
-            report, self.told = whole.delivery, not whole.problems
+            # A round that began before the last kill knows nothing of what that left behind.
+            report, self.told = whole.delivery, at_peace and not whole.problems
         else:
             report = drain(ports, now=now)
         self.busy = bool(report.sent or report.unknown)
