@@ -25,17 +25,17 @@ Make = Callable[[str], tuple[Channel, Callable[[], None]]]
 
 
 def _dingtalk(url: str) -> tuple[Channel, Callable[[], None]]:
-    line = Line(DINGTALK, url, production=False, timeout_s=0.5)
+    line = Line(DINGTALK, url, production=False, timeout_s=3)
     return DingTalkRobot(line, KEY, SECRET), line.close
 
 
 def _feishu(url: str) -> tuple[Channel, Callable[[], None]]:
-    line = Line(FEISHU, url, production=False, timeout_s=0.5)
+    line = Line(FEISHU, url, production=False, timeout_s=3)
     return FeishuRobot(line, KEY, SECRET), line.close
 
 
 def _wecom(url: str) -> tuple[Channel, Callable[[], None]]:
-    robot = Robot(url, KEY, production=False, timeout_s=0.5)
+    robot = Robot(url, KEY, production=False, timeout_s=3)
     return WeComRobot(robot), robot.close
 
 
@@ -67,14 +67,14 @@ def robot(request: pytest.FixtureRequest, platform: Told) -> Iterator[Channel]:
 @pytest.fixture
 def dingtalk(platform: Told) -> Iterator[DingTalkRobot]:
     """A robot of DingTalk."""
-    with Line(DINGTALK, platform.url, production=False, timeout_s=0.5) as line:
+    with Line(DINGTALK, platform.url, production=False, timeout_s=3) as line:
         yield DingTalkRobot(line, KEY, SECRET)
 
 
 @pytest.fixture
 def feishu(platform: Told) -> Iterator[FeishuRobot]:
     """A robot of Feishu."""
-    with Line(FEISHU, platform.url, production=False, timeout_s=0.5) as line:
+    with Line(FEISHU, platform.url, production=False, timeout_s=3) as line:
         yield FeishuRobot(line, KEY, SECRET)
 
 
