@@ -23,6 +23,8 @@ from cyclopts import App, Parameter
 from qunflow.cli.options import JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from qunflow.delivery.problems import Problem
     from qunflow.delivery.resident import TickReport
     from qunflow.language import Catalogue
@@ -34,7 +36,8 @@ DayOption = Annotated[date | None, Parameter(help="哪一天,默认今天 (local
 CommunityOption = Annotated[str, Parameter(help="社群的 key,默认第一个 (community)")]
 OnceOption = Annotated[bool, Parameter(negative="", help="只跑一轮 (one round only)")]
 EveryOption = Annotated[float, Parameter(help="每几秒一轮 (seconds between rounds)")]
-ByOption = Annotated[str, Parameter(help="谁审核的,默认登录名 (who)")]
+ByOption = Annotated[str, Parameter(help="谁决定的,默认登录名 (who)")]
+CodeOption = Annotated[str, Parameter(help="审核人的一次性验证码 (the approver's one-time code)")]
 YesOption = Annotated[bool, Parameter(name="--yes", negative="", help="不再问，直接发 (do not ask)")]
 ProblemsOption = Annotated[bool, Parameter(name="--problems", negative="", help="只看没着落的 (unknown and dead only)")]
 SlotOption = Annotated[str, Parameter(help="时段的 key (slot)")]
@@ -132,14 +135,33 @@ def drop(target_id: int, *, workspace: WorkspaceOption = None, by: ByOption = ""
 
 
 @app.command
-def approve(*, workspace: WorkspaceOption = None, slot: SlotOption, day: DayOption = None, by: ByOption = "") -> int:
+def approve(
+    *, workspace: WorkspaceOption = None, slot: SlotOption, day: DayOption = None, code: CodeOption = ""
+) -> int:
     """审核一个时段,过了才会发 (approve a slot; only then it goes out)."""
-    from qunflow.delivery import outbox
-
     with _opened(workspace) as here:
-        work = partial(outbox.approve, which=slot, by=by or getpass.getuser(), at=here.clock.now(), day=day)
-        print(here.language.text("delivery.approved", number=here.store.write(work)))
+        done = here.store.write(partial(_approve, here=here, slot=slot, day=day, code=code))
+        print(here.language.text("delivery.approved", number=done))
     return 0
+
+
+def _approve(conn: Connection, here: Runtime, slot: str, day: date | None, code: str) -> int:
+    """
+    Approve in the name of whoever holds the code; without a team in the settings, of whoever is logged in here.
+
+    Raises:
+        BadInput: there is a team and no valid code of an approver.
+    """
+    from qunflow.delivery import outbox
+    from qunflow.delivery.approval import approve_with_code
+    from qunflow.errors import BadInput
+
+    at = here.clock.now()
+    if not here.workspace.team:
+        return outbox.approve(conn, slot, by=f"cli:{getpass.getuser()}", at=at, day=day)
+    if not code:
+        raise BadInput("nobody has said who approves", "give --code, from `qunflow team code USERID`")
+    return approve_with_code(conn, here.workspace, code, outbox.awaiting(conn, slot, day), at).approved
 
 
 @app.command

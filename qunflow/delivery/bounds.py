@@ -22,7 +22,6 @@ from qunflow.delivery.quota import QUOTA_WAYS, allowed_at
 from qunflow.settings.workspace import Community
 
 CARDS_PER_MINUTE = 30
-MOST_ATTEMPTS = 5
 _QUIET = ("mass_task", "private_task", "hand_send", "moment", "robot", "mail", "longtail")
 QUIET_HOURS = "quiet hours"
 _BY_CARD = ("hand_send", "staff_notice")
@@ -122,7 +121,7 @@ def verdict(one: Candidate, community: Community | None, facts: Facts, now: date
     """Judge one candidate; the first rule that objects decides."""
     if community is None:
         return Verdict("wait", "its community is not in qunflow.yaml")
-    rules = (_stopped, _gone, _suppressed, _tired, _too_late, _unreleased, _quiet, _over_quota, _heard_enough, _cards)
+    rules = (_stopped, _gone, _suppressed, _too_late, _unreleased, _quiet, _over_quota, _heard_enough, _cards)
     for rule in rules:
         found = rule(one, community, facts, now)
         if found is not None:
@@ -169,10 +168,6 @@ def _suppressed(one: Candidate, _community: Community, facts: Facts, _now: datet
     if "do_not_invite" in kinds and one.stage == "acquisition" and one.way != "welcome":
         return Verdict("skip", "does not want to be invited")
     return None
-
-
-def _tired(one: Candidate, _community: Community, _facts: Facts, _now: datetime) -> Verdict | None:
-    return Verdict("dead", f"gave up after {MOST_ATTEMPTS} tries") if one.attempts >= MOST_ATTEMPTS else None
 
 
 def _too_late(one: Candidate, community: Community, _facts: Facts, now: datetime) -> Verdict | None:

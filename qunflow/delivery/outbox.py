@@ -112,6 +112,11 @@ def approve(conn: Connection, which: str | Collection[int], *, by: str, at: date
     return _move(conn, [row.target_id for row in rows], ("checked",), "approved")
 
 
+def awaiting(conn: Connection, slot_key: str, day: date | None = None) -> list[int]:
+    """Target ids of a slot that wait for approval, on one local day or on all."""
+    return [row.target_id for row in _checked(conn, slot_key, day)]
+
+
 def cancel(conn: Connection, ids: Collection[int], *, reason: str, by: str, at: datetime) -> int:
     """Take back targets that have not gone out; returns how many there were."""
     number = _move(conn, ids, UNSENT, "cancelled", reason)

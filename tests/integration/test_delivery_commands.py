@@ -103,13 +103,31 @@ def run(desk: Desk, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[in
     return int(end.value.code or 0), said.out, said.err
 
 
+def approve(desk: Desk, capsys: pytest.CaptureFixture[str]) -> str:
+    """Approve the slot with a one-time code of the demo's operator; what the command said."""
+    code = run(desk, capsys, "team", "code", "ops_li")[1].strip()
+    return run(desk, capsys, "outbox", "approve", "--slot", "noon-sale", "--code", code)[1]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [((), "nobody has said who approves"), (("--code", "222222222"), "not valid")]
+)
+def test_nobody_approves_without_being_known(
+    desk: Desk, capsys: pytest.CaptureFixture[str], code: tuple[str, ...], told: str
+) -> None:
+    """No code, or one that nobody gave out."""
+    ended, _, err = run(desk, capsys, "outbox", "approve", "--slot", "noon-sale", *code)
+    assert (ended != 0, told in err) == (True, True)
+    assert "待审核" in run(desk, capsys, "outbox", "list")[1]
+
+
 def test_nothing_leaves_before_somebody_approves(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     """List, deliver, approve, deliver: only the second round sends."""
     code, out, _ = run(desk, capsys, "outbox", "list")
     assert (code, "待审核" in out, "noon-sale" in out) == (0, True, True)
     assert run(desk, capsys, "deliver", "--once")[0] == 0
     assert desk.accepted() == []
-    assert "1" in run(desk, capsys, "outbox", "approve", "--slot", "noon-sale", "--by", "li")[1]
+    assert "1" in approve(desk, capsys)
     code, out, _ = run(desk, capsys, "deliver", "--once")
     assert (code, "发出 1" in out) == (0, True)
     assert desk.accepted() == ["/cgi-bin/externalcontact/add_msg_template"]
@@ -147,7 +165,7 @@ def test_a_dead_letter_is_sent_again_only_by_who_takes_the_risk(
     desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked, no means no; yes puts it back into the queue, from where it leaves."""
-    run(desk, capsys, "outbox", "approve", "--slot", "noon-sale", "--by", "li")
+    approve(desk, capsys)
     number = str(make_dead(desk))
     monkeypatch.setattr("builtins.input", lambda _question: "no")
     code, out, _ = run(desk, capsys, "outbox", "retry", number)
@@ -164,7 +182,7 @@ def test_a_dropped_dead_letter_never_leaves_and_says_who_dropped_it(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is no problem any more, and the audit log has the name."""
-    run(desk, capsys, "outbox", "approve", "--slot", "noon-sale", "--by", "li")
+    approve(desk, capsys)
     number = str(make_dead(desk))
     assert "不再发：1 条" in run(desk, capsys, "outbox", "drop", number, "--by", "wang")[1]
     run(desk, capsys, "deliver", "--once")
@@ -180,7 +198,7 @@ def test_a_dropped_dead_letter_never_leaves_and_says_who_dropped_it(
 
 def test_the_kill_switch_works_from_the_command_line(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     """Stopped, nothing leaves; resumed, it does."""
-    run(desk, capsys, "outbox", "approve", "--slot", "noon-sale", "--by", "li")
+    approve(desk, capsys)
     assert "all" in run(desk, capsys, "outbox", "stop", "all")[1]
     run(desk, capsys, "deliver", "--once")
     assert desk.accepted() == []
@@ -193,7 +211,7 @@ def test_without_a_platform_one_round_fails_and_says_why(
     desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 1, the path that was tried, and that nothing was sent."""
-    run(desk, capsys, "outbox", "approve", "--slot", "noon-sale", "--by", "li")
+    approve(desk, capsys)
     monkeypatch.setenv("QUNFLOW_WECOM_BASE_URL", "http://127.0.0.1:9")
     code, _, err = run(desk, capsys, "deliver", "--once")
     assert (code, "cannot be reached" in err, "s3cret" in err) == (1, True, False)
@@ -203,7 +221,7 @@ def test_without_a_platform_one_round_fails_and_says_why(
 
 def test_the_resident_sender_sends_and_stops_when_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     """A process of its own sends within seconds and ends cleanly on SIGTERM."""
-    run(desk, capsys, "outbox", "approve", "--slot", "noon-sale", "--by", "li")
+    approve(desk, capsys)
     command = [sys.executable, "-m", "qunflow.cli", "deliver", "-w", str(desk.folder), "--every-s", "0.1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

@@ -94,8 +94,6 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], datetime, str]] = [
     ("a card costs no quota", {"way": "hand_send"}, {"used": {("chat", 1): 7}}, NOON, "send"),
     ("29 cards this minute", {"way": "hand_send"}, {"cards": {"zhou": 29}}, NOON, "send"),
     ("30 cards this minute", {"way": "hand_send"}, {"cards": {"zhou": 30}}, NOON, "wait"),
-    ("five tries", {"attempts": 5}, {}, NOON, "dead"),
-    ("kill switch beats everything", {"attempts": 5}, {"stopped": [("all", "all")]}, NOON, "wait"),
 ]
 
 
