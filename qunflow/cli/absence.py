@@ -6,19 +6,17 @@ What follows for messages is done by the resident sender's next round.
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from qunflow.cli.opening import actor, opened
 from qunflow.cli.options import JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
-    from qunflow.runtime import Runtime
+    pass
 
 app = App(name="absence", result_action="return_value")
 
@@ -98,20 +96,3 @@ def cancel(number: int, *, workspace: WorkspaceOption = None) -> int:
         done = here.store.write(partial(absences.cancel, absence_id=number, by=actor(), at=here.clock.now()))
         print(here.language.text("desk.cli.absence_cancelled" if done else "desk.cli.absence_unknown"))
     return 0 if done else 1
-
-
-def actor() -> str:
-    """Who the audit names for what is done on this machine."""
-    return f"cli:{getpass.getuser()}"
-
-
-@contextmanager
-def opened(workspace: WorkspaceOption) -> Iterator[Runtime]:
-    """The runtime of a workspace, closed in the end."""
-    from qunflow.runtime import open_runtime
-
-    here = open_runtime(workspace)
-    try:
-        yield here
-    finally:
-        here.close()

@@ -11,8 +11,7 @@ import json as jsonlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from cyclopts import App, Parameter
 
+from qunflow.cli.opening import actor, opened
 from qunflow.cli.options import JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _SETTINGS_PAUSE_S = 60.0
 
 def deliver(*, workspace: WorkspaceOption = None, once: OnceOption = False, every_s: EveryOption = 2.0) -> int:
     """常驻发送:到点发、答欢迎语、催群主、核实结果 (send what is due until stopped)."""
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         stopping = _until_stopped()
         while True:
             pause_s = _round(here, once=once)
@@ -70,7 +70,7 @@ def list_(
     from qunflow.clock import local_day
     from qunflow.delivery.outbox import board
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         place = here.workspace.community(community)
         shown_day = day or local_day(here.clock.now(), place.zone_info)
         with here.store.reading() as conn:
@@ -93,7 +93,7 @@ def show(target_id: int, *, workspace: WorkspaceOption = None, json: JsonOption 
     from qunflow.errors import BadInput
     from qunflow.store.tables import targets
 
-    with _opened(workspace) as here, here.store.reading() as conn:
+    with opened(workspace) as here, here.store.reading() as conn:
         wanted = select(targets.c.community, targets.c.local_day).where(targets.c.target_id == target_id)
         found = conn.execute(wanted).one_or_none()
         if found is None:
@@ -111,7 +111,7 @@ def retry(target_id: int, *, workspace: WorkspaceOption = None, yes: YesOption =
     """把没着落的再发一次；可能已经到了的要先确认 (send a dead letter again, after asking)."""
     from qunflow.delivery.problems import settle_by_hand
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         problem = _problem_of(here, target_id)
         if not yes and not _agreed(here.language, problem.number, problem.reason):
             return 1
@@ -126,7 +126,7 @@ def drop(target_id: int, *, workspace: WorkspaceOption = None, by: ByOption = ""
     """没着落的不再发，记下是谁决定的 (leave a dead letter for good; who did is recorded)."""
     from qunflow.delivery.problems import settle_by_hand
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         number = _problem_of(here, target_id).number
         settled = partial(settle_by_hand, workspace=here.workspace, number=number, how="dropped")
         count = here.store.write(partial(settled, by=by or getpass.getuser(), at=here.clock.now()))
@@ -139,7 +139,7 @@ def approve(
     *, workspace: WorkspaceOption = None, slot: SlotOption, day: DayOption = None, code: CodeOption = ""
 ) -> int:
     """审核一个时段,过了才会发 (approve a slot; only then it goes out)."""
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         done = here.store.write(partial(_approve, here=here, slot=slot, day=day, code=code))
         print(here.language.text("delivery.approved", number=done))
     return 0
@@ -158,7 +158,7 @@ def _approve(conn: Connection, here: Runtime, slot: str, day: date | None, code:
 
     at = here.clock.now()
     if not here.workspace.team:
-        return outbox.approve(conn, slot, by=f"cli:{getpass.getuser()}", at=at, day=day)
+        return outbox.approve(conn, slot, by=actor(), at=at, day=day)
     if not code:
         raise BadInput("nobody has said who approves", "give --code, from `qunflow team code USERID`")
     return approve_with_code(conn, here.workspace, code, outbox.awaiting(conn, slot, day), at).approved
@@ -169,7 +169,7 @@ def stop(scope: ScopeArgument, key: KeyArgument = "all", *, workspace: Workspace
     """马上停发 (stop sending at once)."""
     from qunflow.delivery import switches
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         here.store.write(partial(switches.stop, scope=scope, key=key, by=getpass.getuser(), at=here.clock.now()))
         _print_stopped(here)
     return 0
@@ -180,21 +180,10 @@ def resume(scope: ScopeArgument, key: KeyArgument = "all", *, workspace: Workspa
     """恢复发送 (send again)."""
     from qunflow.delivery import switches
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         here.store.write(partial(switches.go_on, scope=scope, key=key, by=getpass.getuser(), at=here.clock.now()))
         _print_stopped(here)
     return 0
-
-
-@contextmanager
-def _opened(workspace: WorkspaceOption) -> Iterator[Runtime]:
-    from qunflow.runtime import open_runtime
-
-    here = open_runtime(workspace)
-    try:
-        yield here
-    finally:
-        here.close()
 
 
 def _until_stopped() -> threading.Event:

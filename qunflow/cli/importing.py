@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cyclopts import App, Parameter
 
+from qunflow.cli.opening import opened
 from qunflow.cli.options import JsonOption, WorkspaceOption
 from qunflow.errors import BadInput, ConfigurationError
 from qunflow.language import Catalogue
@@ -54,10 +55,7 @@ def events(
 
     The same file a second time changes nothing; rows that cannot be used are kept in quarantine with their reason.
     """
-    from qunflow.runtime import open_runtime
-
-    here = open_runtime(workspace)
-    try:
+    with opened(workspace) as here:
         chosen = here.workspace.community(community)
         described = _described(here, chosen, file, columns, kinds, zone, actor_kind)
         if preview:
@@ -66,8 +64,6 @@ def events(
             return 0
         report = _import(here, chosen, described)
         _print_json(report) if json else _tell(report, here.language)
-    finally:
-        here.close()
     return 0
 
 

@@ -6,16 +6,15 @@ Persons are numbers here; who they are only the vault knows. What may be booked 
 
 from __future__ import annotations
 
-import getpass
 import json as jsonlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from qunflow.cli.opening import actor, opened
 from qunflow.cli.options import JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def balance(person: PersonArgument, *, workspace: WorkspaceOption = None, json: 
     """一个人现在有多少积分、券、奖品 (what a person holds)."""
     from qunflow.store.statements import statement
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         with here.store.reading() as conn:
             held = {(one.community, one.unit): one.left for one in statement(conn, person)}
         rows = [{"community": place, "unit": unit, "left": left} for (place, unit), left in sorted(held.items())]
@@ -55,7 +54,7 @@ def statement_(person: PersonArgument, *, workspace: WorkspaceOption = None, jso
     """一个人的明细,一笔一行 (every entry of a person)."""
     from qunflow.store.statements import statement
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         with here.store.reading() as conn:
             rows = [asdict(one) for one in statement(conn, person)]
         shown = ("booked_at", "unit", "reason", "amount", "left", "event_key")
@@ -70,8 +69,8 @@ def reverse(
     """冲正一笔账:记一笔相反的,不删除 (book the opposite of an entry, once)."""
     from qunflow.store import reversals
 
-    with _opened(workspace) as here:
-        who = by or f"cli:{getpass.getuser()}"
+    with opened(workspace) as here:
+        who = by or actor()
         work = partial(reversals.reverse, event_key=event_key, reason=reason, by=who, at=here.clock.now())
         outcome = here.store.write(work)
         print(here.language.text(f"ledger.reversal_{outcome}", event=event_key))
@@ -83,8 +82,8 @@ def redeem(code: CodeArgument, *, by: ByOption = "", workspace: WorkspaceOption 
     """核销一张券;一小时里错五次就锁住 (use a coupon; five wrong codes in an hour lock whoever tries)."""
     from qunflow.store import coupons
 
-    with _opened(workspace) as here:
-        who = by or f"cli:{getpass.getuser()}"
+    with opened(workspace) as here:
+        who = by or actor()
         outcome = here.store.write(partial(coupons.redeem, code=code, at=here.clock.now(), guesser=who))
         print(here.language.text(f"ledger.coupon_{outcome}"))
     return 0 if outcome == "redeemed" else FAILED
@@ -95,7 +94,7 @@ def expire(*, workspace: WorkspaceOption = None) -> int:
     """把过期没用的券记成过期 (book coupons that nobody used in time)."""
     from qunflow.store import coupons
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         number = here.store.write(partial(coupons.expire, at=here.clock.now()))
         print(here.language.text("ledger.expired", number=number))
     return 0
@@ -114,7 +113,7 @@ def stock(
     """奖品库存;带 --in 就是入库 (what is left of each prize; with --in, put some there)."""
     from qunflow.store import stock as shelf
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         place = here.workspace.community(community).key
         if pieces or delivery:
             _put(here, shelf.Prize(place, prize), pieces, delivery)
@@ -136,22 +135,11 @@ def _put(here: Runtime, prize: Any, pieces: int, delivery: str) -> None:
     def put(conn: Any) -> bool:
         new = shelf.put(conn, f"stocked:{prize.community}:{delivery}", prize, pieces, at)
         if new:
-            audit.record(conn, f"cli:{getpass.getuser()}", "ledger.stocked", prize.shelf, at, {"pieces": pieces})
+            audit.record(conn, actor(), "ledger.stocked", prize.shelf, at, {"pieces": pieces})
         return new
 
     done = "stocked" if here.store.write(put) else "stocked_before"
     print(here.language.text(f"ledger.{done}", prize=prize.key, pieces=pieces, event=delivery))
-
-
-@contextmanager
-def _opened(workspace: WorkspaceOption) -> Iterator[Runtime]:
-    from qunflow.runtime import open_runtime
-
-    here = open_runtime(workspace)
-    try:
-        yield here
-    finally:
-        here.close()
 
 
 def _show(here: Runtime, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, json: bool) -> None:

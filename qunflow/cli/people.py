@@ -6,31 +6,19 @@ Persons are shown by number and by what kinds of ids they have, never by name or
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from qunflow.cli.opening import opened
 from qunflow.cli.options import WorkspaceOption
 
 if TYPE_CHECKING:
-    from qunflow.runtime import Runtime
+    pass
 
 app = App(name="people", result_action="return_value")
 
 ByOption = Annotated[str, Parameter(help="谁做的,写进审计记录 (who does it)")]
-
-
-@contextmanager
-def _opened(workspace: WorkspaceOption) -> Iterator[Runtime]:
-    from qunflow.runtime import open_runtime
-
-    here = open_runtime(workspace)
-    try:
-        yield here
-    finally:
-        here.close()
 
 
 @app.command
@@ -38,7 +26,7 @@ def review(*, workspace: WorkspaceOption = None) -> int:
     """待核对:可能是同一个人的两位,等人来定 (pairs somebody must decide about)."""
     from qunflow.store import merging
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         with here.store.reading() as conn:
             found = merging.reviews(conn)
             kinds = here.vault.kinds_of(conn, {who for one in found for who in (one.person_id, one.other_id)})
@@ -64,7 +52,7 @@ def merge(kept: int, other: int, *, by: ByOption, workspace: WorkspaceOption = N
     from qunflow.acquisition.identity import Why
     from qunflow.runtime.identity import merge_people
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         now = here.clock.now()
         number = here.store.write(lambda conn: merge_people(conn, here, kept, other, Why.BY_HAND, by, now))
         print(here.language.text("people.merged", number=number, kept=kept, other=other))
@@ -76,7 +64,7 @@ def apart(review_id: int, *, by: ByOption, workspace: WorkspaceOption = None) ->
     """不是一个人:这一对以后不再问 (they are two persons). Exit code 1 when nothing was open."""
     from qunflow.store import merging
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         now = here.clock.now()
         done = here.store.write(lambda conn: merging.keep_apart(conn, review_id, by, now))
         print(here.language.text("people.apart" if done else "people.not_open", number=review_id))
@@ -88,7 +76,7 @@ def merges(*, workspace: WorkspaceOption = None) -> int:
     """已合并:哪些编号并到了一起,谁并的 (which merges stand)."""
     from qunflow.store import merging
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         with here.store.reading() as conn:
             found = merging.merges(conn)
         for one in found:
@@ -104,7 +92,7 @@ def split(merge_id: int, *, by: ByOption, workspace: WorkspaceOption = None) -> 
     """拆开:并错了,把并过来的还回去 (undo a wrong merge)."""
     from qunflow.runtime.identity import split_people
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         now = here.clock.now()
         found = here.store.write(lambda conn: split_people(conn, here, merge_id, by, now))
         print(here.language.text("people.split", number=merge_id, kept=found.kept_id, other=found.merged_id))

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter
 
+from qunflow.cli.opening import opened
 from qunflow.cli.options import JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
@@ -39,11 +40,9 @@ def plan(
 ) -> int:
     """看后面几天发什么、额度够不够 (the days to come against the quota); 有发不出去的时退出码为 1."""
     from qunflow.clock import local_day
-    from qunflow.runtime import open_runtime
     from qunflow.runtime.plan_ahead import plan_ahead
 
-    here = open_runtime(workspace)
-    try:
+    with opened(workspace) as here:
         place = here.workspace.community(community)
         first = from_ or local_day(here.clock.now(), place.zone_info) + timedelta(days=1)
         if refresh:
@@ -54,8 +53,6 @@ def plan(
             print(jsonlib.dumps(rows, ensure_ascii=False, indent=1))
         else:
             _print(found, here.language, place.zone_info, place.name)
-    finally:
-        here.close()
     return 1 if found.refused else 0
 
 

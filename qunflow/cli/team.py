@@ -6,13 +6,12 @@ A link is told once and only here: send it to its person alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
+from qunflow.cli.opening import actor, opened
 from qunflow.cli.options import JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def list_(*, workspace: WorkspaceOption = None, json: JsonOption = False) -> int
     """团队里有谁、各是什么角色 (who is in the team)."""
     import json as jsonlib
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         rows = [{"userid": one.userid, "name": one.name, "roles": list(one.roles)} for one in here.workspace.team]
         if json:
             print(jsonlib.dumps(rows, ensure_ascii=False, indent=1))
@@ -43,7 +42,7 @@ def link(userid: str, *, workspace: WorkspaceOption = None) -> int:
     """给一个人发个人链接,手机上打开就能用 (a personal link)."""
     from qunflow.store import team
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         member = member_of(here, userid)
         at = here.clock.now()
         token = here.store.write(partial(team.issue, userid=member.userid, purpose="link", at=at))
@@ -57,7 +56,7 @@ def code(userid: str, *, workspace: WorkspaceOption = None) -> int:
     """给一个人发一次性验证码,十分钟内有效 (a one-time code)."""
     from qunflow.store import team
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         member = member_of(here, userid)
         print(here.store.write(partial(team.issue, userid=member.userid, purpose="code", at=here.clock.now())))
         here.store.write(partial(_note, here=here, what="code", userid=userid))
@@ -69,7 +68,7 @@ def revoke(userid: str, *, workspace: WorkspaceOption = None) -> int:
     """收回一个人的所有链接和登录 (take back every link and session)."""
     from qunflow.store import team
 
-    with _opened(workspace) as here:
+    with opened(workspace) as here:
         number = here.store.write(partial(team.revoke, userid=userid, at=here.clock.now()))
         here.store.write(partial(_note, here=here, what="revoke", userid=userid))
         print(here.language.text("team.revoked", number=number))
@@ -89,22 +88,9 @@ def member_of(here: Runtime, userid: str) -> Member:
 
 
 def _note(conn: Any, here: Runtime, what: str, userid: str) -> None:
-    import getpass
-
     from qunflow.store import audit
 
-    audit.record(conn, f"cli:{getpass.getuser()}", f"team.{what}", userid, here.clock.now())
-
-
-@contextmanager
-def _opened(workspace: WorkspaceOption) -> Iterator[Runtime]:
-    from qunflow.runtime import open_runtime
-
-    here = open_runtime(workspace)
-    try:
-        yield here
-    finally:
-        here.close()
+    audit.record(conn, actor(), f"team.{what}", userid, here.clock.now())
 
 
 def _print_team(here: Runtime, rows: list[dict[str, Any]]) -> None:

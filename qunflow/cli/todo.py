@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from qunflow.cli.absence import actor, opened
+from qunflow.cli.opening import actor, opened
 from qunflow.cli.options import JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
