@@ -73,11 +73,6 @@ def problems(conn: Connection, workspace: Workspace, now: datetime) -> list[Prob
     return [_problem(list(mine), workspace, now) for _, mine in groupby(rows, key=_together)]
 
 
-def number_of_problems(conn: Connection, workspace: Workspace, now: datetime) -> int:
-    """How many there are, for the tab and the morning card."""
-    return len(problems(conn, workspace, now))
-
-
 def settle_by_hand(
     conn: Connection, workspace: Workspace, number: int, how: Settlement, *, by: str, at: datetime
 ) -> int:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from qunflow.sandbox import clients
-from qunflow.sandbox.areas.statistics import day_start
 from qunflow.sandbox.storage import Event
 from qunflow.sandbox.world import arrivals, nights, rules
 from qunflow.sandbox.world.community import DAY_S, Community
@@ -210,8 +209,3 @@ def _leave(community: Community, person: Person, chat_id: str) -> None:
     friends = community.platform.is_friend(community.spec.helper, person.who)
     if friends and community.dice.roll("unfriend", person.number, chat_id) < arrivals.UNFRIENDS:
         clients.end_friendship(community.platform, community.spec.helper, person.who)
-
-
-def first_midnight(start: int) -> int:
-    """The local midnight at which the past begins."""
-    return day_start(start)
