@@ -49,7 +49,7 @@ _WITHOUT_CONTACT = (
 _SUPPRESSED = select(suppressions.c.person_id, suppressions.c.kind).where(suppressions.c.person_id.in_(_REFS))
 # An unknown outcome counts as sent; a task withdrawn before anybody confirmed it does not.
 _OURS = (
-    select(targets.c.target_ref.label("ref"), targets.c.stage.label("stage"))
+    select(targets.c.target_ref.label("ref"), targets.c.stage.label("stage"), calls.c.intent_at.label("at"))
     .join(calls, calls.c.call_id == targets.c.call_id)
     .where(
         targets.c.target_kind == _KIND,
@@ -62,13 +62,14 @@ _OURS = (
         calls.c.intent_at < _UNTIL,
     )
 )
-_BESIDE = select(outside_sends.c.target_ref, literal("")).where(
+_BESIDE = select(outside_sends.c.target_ref, literal(""), outside_sends.c.sent_at).where(
     outside_sends.c.target_kind == _KIND,
     outside_sends.c.target_ref.in_(_REFS),
     outside_sends.c.sent_at >= _SINCE,
     outside_sends.c.sent_at < _UNTIL,
 )
-_BOTH = _OURS.union_all(_BESIDE).subquery()
+_USES = _OURS.union_all(_BESIDE)
+_BOTH = _USES.subquery()
 _QUOTA_USE = select(
     _BOTH.c.ref,
     func.count().label("used"),
@@ -138,6 +139,17 @@ def read_facts(
     )
 
 
+def quota_uses(
+    conn: Connection, kind: str, refs: Sequence[int], since: datetime, until: datetime
+) -> Sequence[Row[Any]]:
+    """What counts against the quota of chats or persons from ``since`` to before ``until``: rows of ref, stage, at."""
+    return conn.execute(_USES, {"kind": kind, "refs": refs, **_window(since, until)}).all()
+
+
+def _window(since: datetime, until: datetime) -> dict[str, Any]:
+    return {"since": since, "until": until, "first_day": platform_day(since) - _DAY_SLACK}
+
+
 def _gone_chats(conn: Connection, batch: Sequence[Candidate]) -> dict[Key, str]:
     chats = sorted({one.target_ref for one in batch if one.target_kind == "chat"})
     rows = {row.group_id: row.dissolved_at for row in conn.execute(_CHATS, {"refs": chats})} if chats else {}
@@ -167,9 +179,7 @@ def _used(
     used: dict[Key, int] = {}
     kept: dict[Key, int] = {}
     for community, mine in _by_community(batch, communities):
-        period = period_of(community.quota.mode, platform_day(now))
-        since, until = period.instants
-        bounds = {"since": since, "until": until, "first_day": period.first - _DAY_SLACK}
+        bounds = _window(*period_of(community.quota.mode, platform_day(now)).instants)
         for kind in ("chat", "person"):
             refs = sorted({one.target_ref for one in mine if one.target_kind == kind and one.way in QUOTA_WAYS})
             if refs:

@@ -14,20 +14,19 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from qunflow.clock import instant_of
 from qunflow.community.calendar import Occurrence, group_day, playbooks_needed
 from qunflow.community.holidays import unknown_years
 from qunflow.community.wording import slot_variables
+from qunflow.delivery.facts import quota_uses
 from qunflow.delivery.forecast import Ahead, Outlook, forecast, outlooks
-from qunflow.delivery.model import OUT
-from qunflow.delivery.quota import QUOTA_WAYS, period_of, platform_day
+from qunflow.delivery.quota import period_of, platform_day
 from qunflow.errors import BadInput, ConfigurationError
 from qunflow.runtime import Runtime
 from qunflow.settings.workspace import Community, Group
 from qunflow.store import members
-from qunflow.store.tables import calls, outside_sends, targets
 
 MOST_DAYS = 100
 _VARIABLE = re.compile(r"\{\{-?\s*([\w.]+).*?\}\}")
@@ -123,27 +122,10 @@ def _used(conn: Connection, here: Runtime, community: Community, first: date, la
     key_of = {number: group for (place, group), number in numbers.items() if place == community.key}
     start, _ = period_of(community.quota.mode, first).instants
     _, end = period_of(community.quota.mode, last).instants
-    ours = (
-        select(targets.c.target_ref, targets.c.stage, calls.c.intent_at)
-        .join(calls, calls.c.call_id == targets.c.call_id)
-        .where(
-            targets.c.target_kind == "chat",
-            targets.c.way.in_(QUOTA_WAYS),
-            targets.c.state.in_(OUT),
-            targets.c.outcome != "cancelled",
-            calls.c.intent_at.between(start, end),
-        )
-    )
-    beside = select(outside_sends.c.target_ref, outside_sends.c.sent_at).where(
-        outside_sends.c.target_kind == "chat", outside_sends.c.sent_at.between(start, end)
-    )
-    rows = [(ref, stage, at) for ref, stage, at in conn.execute(ours)]
-    rows += [(ref, "", at) for ref, at in conn.execute(beside)]
     used: Count = defaultdict(int)
     converted: Count = defaultdict(int)
-    for ref, stage, at in rows:
-        if ref in key_of:
-            key = (key_of[ref], period_of(community.quota.mode, platform_day(at)).first)
-            used[key] += 1
-            converted[key] += stage == "conversion"
+    for ref, stage, at in quota_uses(conn, "chat", list(key_of), start, end):
+        key = (key_of[ref], period_of(community.quota.mode, platform_day(at)).first)
+        used[key] += 1
+        converted[key] += stage == "conversion"
     return dict(used), dict(converted)

@@ -7,8 +7,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
+from qunflow.delivery.claims import claim
+from qunflow.delivery.facts import quota_uses
+from qunflow.delivery.ports import Ports
 from qunflow.delivery.quota import Period, period_of, platform_day
+from qunflow.store.tables import targets
+from tests.unit.delivery.platform_fake import DAY, NOON, a_plan, add_groups, put
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -32,3 +38,26 @@ def test_the_platform_counts_in_beijing_time() -> None:
     at = datetime(2026, 2, 28, 16, 30, tzinfo=UTC)
     assert platform_day(at) == date(2026, 3, 1)
     assert period_of("day_1", platform_day(at)).instants[0] == datetime(2026, 3, 1, tzinfo=SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "counts"),
+    [
+        ("sent", "delivered", 1),
+        ("unknown", "waiting", 1),
+        ("dead", "waiting", 1),  # it may have arrived
+        ("dead", "missed", 0),
+        ("sent", "cancelled", 0),
+        ("refused", "waiting", 0),
+    ],
+)
+def test_what_may_have_arrived_counts(ports: Ports, state: str, outcome: str, counts: int) -> None:
+    """One rule for the claim and for the plan of the days ahead."""
+    (group,) = add_groups(ports.store, 1)
+    put(ports.store, a_plan(group))
+    with ports.store.writing() as conn:
+        claim(conn, ports, worker="w", now=NOON)
+        conn.execute(update(targets).values(state=state, outcome=outcome))
+        since, until = period_of("day_1", DAY).instants
+        assert len(quota_uses(conn, "chat", [group], since, until)) == counts
+        assert quota_uses(conn, "chat", [group], until, until + (until - since)) == []
