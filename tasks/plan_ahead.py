@@ -44,6 +44,5 @@ def as_markdown(found: PlanAhead, words: Catalogue) -> str:
     names = [words.text(f"plan.column_{column}") for column in ("group", "period", "used", "planned", "left")]
     lines += ["", f"| {' | '.join(names)} |", "|---|---|---:|---:|---:|"]
     for chat in found.outlooks:
-        period = f"{chat.period.first:%m-%d} – {chat.period.end - timedelta(days=1):%m-%d}"
-        lines.append(f"| {chat.group} | {period} | {chat.used} | {chat.planned} | {chat.left} |")
+        lines.append(f"| {chat.group} | {chat.period.label} | {chat.used} | {chat.planned} | {chat.left} |")
     return "\n".join(lines)

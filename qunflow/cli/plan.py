@@ -130,6 +130,5 @@ def _left(outlooks: tuple[Outlook, ...], words: Catalogue) -> Any:
     for column in ("group", "period", "used", "planned", "left"):
         table.add_column(words.text(f"plan.column_{column}"))
     for one in outlooks:
-        period = f"{one.period.first:%m-%d} – {one.period.end - timedelta(days=1):%m-%d}"
-        table.add_row(one.group, period, str(one.used), str(one.planned), str(one.left))
+        table.add_row(one.group, one.period.label, str(one.used), str(one.planned), str(one.left))
     return table

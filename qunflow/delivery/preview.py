@@ -16,14 +16,12 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from qunflow.delivery.bounds import Candidate, verdict
 from qunflow.delivery.facts import read_facts
-from qunflow.delivery.model import Content
+from qunflow.delivery.model import UNSENT, Content
 from qunflow.delivery.notices import STAGE as NOTICES
 from qunflow.delivery.quota import QUOTA_WAYS, period_of, platform_day
 from qunflow.rendering.lint import BannedWord, Finding, lint
 from qunflow.settings.workspace import Community, Workspace
 from qunflow.store.tables import approvals, contents, groups, memberships, targets
-
-OPEN = ("planned", "checked", "approved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +185,7 @@ def _judged(
 ) -> tuple[Mapping[str, int], int | None]:
     """Reasons of those that will not go, and the least quota that is left after the others."""
     out: Counter[str] = Counter(row.reason for row in rows if row.state in ("refused", "skipped", "dead"))
-    waiting = [Candidate.of(row) for row in rows if row.state in OPEN]
+    waiting = [Candidate.of(row) for row in rows if row.state in UNSENT]
     at = max(rows[0].due_at, now)
     facts = read_facts(conn, waiting, {community.key: community}, at)
     for one in waiting:

@@ -32,6 +32,11 @@ class Period:
     most: int
 
     @property
+    def label(self) -> str:
+        """Its first and last day as people read them, ``03-01 – 03-31``."""
+        return f"{self.first:%m-%d} – {self.end - timedelta(days=1):%m-%d}"
+
+    @property
     def instants(self) -> tuple[datetime, datetime]:
         """The first instant of the period and the first one after it."""
         return instant_of(self.first, time.min, PLATFORM_ZONE), instant_of(self.end, time.min, PLATFORM_ZONE)
