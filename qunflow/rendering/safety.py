@@ -62,12 +62,13 @@ class CopyEnvironment(ImmutableSandboxedEnvironment):
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        if isinstance(obj, dict | list) and not isinstance(argument, slice):
-            try:
-                return obj[argument]
-            except (LookupError, TypeError):
-                pass
-        return self.undefined(obj=obj, name=argument)
+        if not isinstance(obj, dict | list) or isinstance(argument, slice):
+            return self.undefined(obj=obj, name=argument)
+        try:
+            return obj[argument]
+        except (LookupError, TypeError):
+            # Told by the template's line, once the copy really uses it.
+            return self.undefined(obj=obj, name=argument)
 
 
 def copy_environment() -> CopyEnvironment:
