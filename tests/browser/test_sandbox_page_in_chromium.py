@@ -161,6 +161,7 @@ def test_people_come_and_go_by_the_forms(play: Playing) -> None:
     )
     tab.click("form[data-act=pull_in] button")
     tab.wait("document.querySelector('#told').innerText.includes('没有这个客户')")
+    assert tab.evaluate("document.querySelector('#leave-who').options.length") == 0, "somebody was pulled in after all"
     tab.complaints.clear()
 
 
@@ -233,3 +234,4 @@ def test_an_owner_sends_by_the_form_until_the_quota_is_used_up(play: Playing) ->
     tab.type("再来")
     tab.click("form[data-act=send_own] button")
     tab.wait("document.querySelector('#told.bad')?.innerText.includes('额度用完了')")
+    assert "再来" not in tab.text("#lines")

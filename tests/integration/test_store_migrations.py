@@ -81,6 +81,7 @@ def test_upgrading_twice_changes_nothing(store_url: str) -> None:
 def test_a_current_database_is_accepted(store: Store) -> None:
     """What `upgrade` made is what `require_current` wants."""
     migrate.require_current(store)
+    assert migrate.version_of(store).found == migrate.EXPECTED
 
 
 @pytest.mark.parametrize(
