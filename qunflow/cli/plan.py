@@ -27,6 +27,8 @@ CommunityOption = Annotated[str, Parameter(help="社群的 key，默认第一个
 RefreshOption = Annotated[bool, Parameter(negative="", help="先问平台有没有人自己群发过 (ask first)")]
 
 _WEEK = timedelta(days=6)
+_WHOLE = ("day", "hour", "left", "way")
+_SHOWN_CHARS = 24
 
 
 def plan(
@@ -102,12 +104,14 @@ def _print(found: PlanAhead, words: Catalogue, zone: ZoneInfo, name: str) -> Non
 
 
 def _calendar(slots: tuple[Ahead, ...], words: Catalogue, zone: ZoneInfo, name: str) -> Any:
+    from rich.box import SIMPLE
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=name)
+    table = Table(title=name, box=SIMPLE, padding=(0, 1, 0, 0))
     for column in ("day", "hour", "slot", "group", "way", "sender", "left", "text"):
-        table.add_column(words.text(f"plan.column_{column}"), overflow="ellipsis", no_wrap=True)
+        # What is long gives way on a narrow screen; a day and an hour that are cut say nothing.
+        table.add_column(words.text(f"plan.column_{column}"), overflow="fold", no_wrap=column in _WHOLE)
     for one in slots:
         cells = (
             f"{one.day:%m-%d}",
@@ -117,10 +121,15 @@ def _calendar(slots: tuple[Ahead, ...], words: Catalogue, zone: ZoneInfo, name: 
             words.text(f"delivery.way_{one.way}"),
             one.sender,
             "" if one.left is None else str(one.left),
-            one.text.replace("\n", " "),
+            _beginning(one.text),
         )
         table.add_row(*(escape(cell) for cell in cells), style="red" if one.refused else None)
     return table
+
+
+def _beginning(text: str) -> str:
+    line = text.replace("\n", " ")
+    return line if len(line) <= _SHOWN_CHARS else f"{line[:_SHOWN_CHARS]}…"
 
 
 def _left(outlooks: tuple[Outlook, ...], words: Catalogue) -> Any:
