@@ -11,14 +11,14 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from qunflow.errors import ConfigurationError, PermanentError, StoreBusy, TransientError
 from qunflow.store import engine
 from qunflow.store.engine import Store, lock
 from qunflow.store.rows import insert_ignore, insert_new, upsert
-from qunflow.store.tables import kill_switches, persons
+from qunflow.store.tables import kill_switches, person_keys, persons
 
 AT = datetime(2026, 3, 1, 4, 5, 6, 789, tzinfo=UTC)
 
@@ -137,13 +137,27 @@ def test_a_write_transaction_is_alone_from_its_first_statement(
 
 
 def test_sqlite_runs_with_the_safe_settings(tmp_path: Path) -> None:
-    """Rollback journal, full synchronisation, foreign keys on."""
+    """Rollback journal, full synchronisation, foreign keys on, nothing deleted left behind."""
     store = Store.open(f"sqlite:///{tmp_path / 'new' / 'folder' / 'q.sqlite3'}")
+    names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
     with store.reading() as conn:
-        found = [
-            conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")
-        ]
-    assert found == ["delete", 2, 1]
+        found = [conn.exec_driver_sql(f"PRAGMA {name}").scalar() for name in names]
+    assert found == ["delete", 2, 1, 1]
+    store.close()
+
+
+def test_what_was_erased_is_in_no_file_of_the_database(sqlite_template: Path, tmp_path: Path) -> None:
+    """Neither the file nor its journal still holds the key of a person whose key was deleted."""
+    path = tmp_path / "q.sqlite3"
+    path.write_bytes(sqlite_template.read_bytes())
+    store, key = Store.open(f"sqlite:///{path}"), b"the sealed key of somebody, sixty bytes or so of it"
+    with store.writing() as conn:
+        conn.execute(insert(persons), {"person_id": 1, "created_at": AT})
+        conn.execute(insert(person_keys), {"person_id": 1, "sealed_key": key})
+    assert key in path.read_bytes()
+    with store.writing() as conn:
+        conn.execute(delete(person_keys))
+    assert [one.name for one in tmp_path.iterdir() if key in one.read_bytes()] == []
     store.close()
 
 
