@@ -1,54 +1,54 @@
 """
-Figures: the numbers the stages compute, each with the day it is about and the instant it was computed.
+Figures: the numbers the stages compute, each with the day it is about, the instant it was told, and how complete the
+data behind it are.
 
 A figure that changes is not overwritten: the old one keeps the instant at which it was revised, so a report of
-yesterday can be printed again as it was, and a late event shows as a revision.
+yesterday can be printed again as it was, and the change is written down with its reason. After its day is final
+(``qunflow.community.finality``) a figure stays as it is, and what differs is kept beside it as a correction.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, insert, or_, select, update
 
-from qunflow.errors import BadInput
+from qunflow.clock import local_day
+from qunflow.community.finality import FINAL_AFTER_DAYS, Outcome, Reason, is_final, outcome, reason_for
+from qunflow.store import figure_changes, figure_grades
 from qunflow.store.engine import lock
+from qunflow.store.figure_rows import NUMBERS, Figure, Key, Unit, Value, figure_of, key_of, key_of_row, row_of
 from qunflow.store.rows import chunks
 from qunflow.store.tables import figures
 
-Unit = Literal["count", "rate", "fen", "days", "seconds", "text"]
-Value = float | int | str | None
-Key = tuple[str, str, str, date, str]
+__all__ = ["Figure", "Reason", "Revision", "Terms", "Unit", "Value", "current", "record", "record_day", "revisions"]
+
+DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
+Wanted = Mapping[Key, dict[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Terms:
     """
-    One number.
+    Under which terms figures are told.
 
     Args:
-        dimensions: what it is broken down by, such as ``{"channel": "poster-a"}``.
-        as_of: the local day it is about.
-        value: ``None`` while its window has not passed (immature): shown blank, never 0.
-        numerator, denominator: what a rate is made of.
-        source: where it is known from, such as ``history`` or ``wecom:roster``.
+        reason: why a figure whose day was over when it was told before differs now.
+        run_id: the row of ``runs`` that tells them.
+        zone: of the community; it says when a local day ends.
+        final_after_days: so many local days after its own a figure is final.
+        reopen: change final figures all the same.
     """
 
-    community: str
-    stage: str
-    name: str
-    as_of: date
-    value: Value
-    unit: Unit
-    source: str
-    dimensions: Mapping[str, str] = field(default_factory=dict)
-    numerator: int | None = None
-    denominator: int | None = None
+    reason: Reason = Reason.RERUN
+    run_id: int | None = None
+    zone: ZoneInfo = DEFAULT_ZONE
+    final_after_days: int = FINAL_AFTER_DAYS
+    reopen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,50 +60,72 @@ class Revision:
     superseded_at: datetime | None
 
 
-def record(conn: Connection, new: Sequence[Figure], at: datetime) -> int:
+@dataclass(slots=True)
+class _Told:
+    """What was told before of the keys somebody wants to tell."""
+
+    current: dict[Key, Any] = field(default_factory=dict)
+    # Names of a day that were told: whether one of them was after its day was over.
+    names: dict[tuple[Any, ...], bool] = field(default_factory=dict)
+    late: dict[Key, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is to be written."""
+
+    superseded: list[int] = field(default_factory=list)
+    inserted: list[dict[str, Any]] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    settled: list[Any] = field(default_factory=list)
+    done: int = 0
+
+
+def record(conn: Connection, new: Sequence[Figure], at: datetime, terms: Terms = Terms()) -> int:
     """
     Keep figures: one that says the same as the current one changes nothing, another one revises it.
 
     Returns:
-        How many are new or revised.
+        How many are new or revised; what came too late is not among them.
 
     Raises:
         BadInput: for a value that is not a finite number, or a text where the unit is not text.
     """
     lock(conn, "figures")
     # Of two figures with one key in the same call the last counts, as if they had been recorded in turn.
-    rows = {_key(figure): _row(figure) for figure in new}
-    known = _current_rows(conn, new)
-    changed = {key: row for key, row in rows.items() if not _same(known.get(key), row)}
-    superseded = [known[key].figure_id for key in changed if key in known]
-    for part in chunks(superseded):
-        conn.execute(update(figures).where(figures.c.figure_id.in_(part)).values(superseded_at=at))
-    if changed:
-        conn.execute(insert(figures), [{**row, "recorded_at": at} for row in changed.values()])
-    return len(changed)
+    return _tell(conn, {key_of(figure): row_of(figure) for figure in new}, at, terms)
 
 
-def record_day(conn: Connection, community: str, stage: str, as_of: date, new: Sequence[Figure], at: datetime) -> int:
+def record_day(
+    conn: Connection,
+    community: str,
+    stage: str,
+    as_of: date,
+    new: Sequence[Figure],
+    at: datetime,
+    *,
+    reason: Reason | None = None,
+    terms: Terms = Terms(),
+) -> int:
     """
     Keep the figures of a stage's day as a whole: those it had before and has no more are superseded, not replaced.
 
+    Args:
+        reason: why they differ from what was told before, in place of the one in ``terms``.
+
     Returns:
-        How many are new, revised or superseded.
+        How many are new, revised or superseded; what came too late is not among them.
+
+    Raises:
+        BadInput: for a value that is not a finite number, or a text where the unit is not text.
     """
-    changed = record(conn, new, at)
-    kept = {(figure.name, _dimensions(figure)) for figure in new}
-    rows = conn.execute(
-        select(figures.c.figure_id, figures.c.name, figures.c.dimensions).where(
-            figures.c.community == community,
-            figures.c.stage == stage,
-            figures.c.as_of == as_of,
-            figures.c.superseded_at.is_(None),
-        )
-    )
-    gone = [row.figure_id for row in rows if (row.name, row.dimensions) not in kept]
-    for part in chunks(gone):
-        conn.execute(update(figures).where(figures.c.figure_id.in_(part)).values(superseded_at=at))
-    return changed + len(gone)
+    lock(conn, "figures")
+    day = (figures.c.community == community, figures.c.stage == stage, figures.c.as_of == as_of)
+    before = conn.execute(select(figures).where(*day, figures.c.superseded_at.is_(None)))
+    gone: Wanted = {key_of_row(row): None for row in before}
+    wanted = {**gone, **{key_of(figure): row_of(figure) for figure in new}}
+    return _tell(conn, wanted, at, terms if reason is None else replace(terms, reason=reason))
 
 
 def current(
@@ -123,7 +145,7 @@ def current(
     query = select(figures).where(figures.c.community == community)
     for column, wanted in ((figures.c.stage, stage), (figures.c.as_of, as_of), (figures.c.name, name)):
         query = query if wanted is None else query.where(column == wanted)
-    found = (_figure(row) for row in conn.execute(_held(query, known_at)))
+    found = (figure_of(row) for row in conn.execute(_held(query, known_at)))
     # Ordered here, because databases do not agree on the order of texts.
     return sorted(found, key=lambda one: (one.stage, one.name, one.as_of, sorted(one.dimensions.items())))
 
@@ -135,7 +157,7 @@ def revisions(conn: Connection, community: str, name: str, as_of: date) -> list[
         .where(figures.c.community == community, figures.c.name == name, figures.c.as_of == as_of)
         .order_by(figures.c.recorded_at, figures.c.figure_id)
     )
-    return [Revision(_figure(row), row.recorded_at, row.superseded_at) for row in conn.execute(query)]
+    return [Revision(figure_of(row), row.recorded_at, row.superseded_at) for row in conn.execute(query)]
 
 
 def _held(query: Select[Any], known_at: datetime | None) -> Select[Any]:
@@ -145,78 +167,82 @@ def _held(query: Select[Any], known_at: datetime | None) -> Select[Any]:
     return query.where(figures.c.recorded_at <= known_at, later)
 
 
-def _current_rows(conn: Connection, new: Sequence[Figure]) -> dict[Key, Any]:
-    found: dict[Key, Any] = {}
-    for community, stage in sorted({(figure.community, figure.stage) for figure in new}):
-        days = sorted({figure.as_of for figure in new if (figure.community, figure.stage) == (community, stage)})
-        for part in chunks(days):
+def _tell(conn: Connection, wanted: Wanted, at: datetime, terms: Terms) -> int:
+    """Tell every key its row, or that it is no more; returns how many figures came, changed or went."""
+    told, work, today = _told(conn, wanted), _Work(), local_day(at, terms.zone)
+    for key, row in wanted.items():
+        _decide(key, row, told, work, today, terms)
+    _write(conn, work, at, terms.run_id, today)
+    graded = {(row["community"], row["as_of"]) for row in work.inserted if row["name"] == figure_grades.NAME}
+    for community, day in sorted(graded):
+        ended = is_final(day, today, terms.final_after_days) and not terms.reopen
+        figure_grades.carry(conn, community, [day], is_final=ended)
+    return work.done
+
+
+def _told(conn: Connection, keys: Iterable[Key]) -> _Told:
+    found, days = _Told(), dict[tuple[str, str], set[date]]()
+    for community, stage, _, as_of, _ in keys:
+        days.setdefault((community, stage), set()).add(as_of)
+    for (community, stage), asked in sorted(days.items()):
+        for part in chunks(sorted(asked)):
             query = select(figures).where(
                 figures.c.community == community, figures.c.stage == stage, figures.c.as_of.in_(part)
             )
-            for row in conn.execute(query.where(figures.c.superseded_at.is_(None))):
-                found[(row.community, row.stage, row.name, row.as_of, row.dimensions)] = row
+            for row in conn.execute(query):
+                name = key_of_row(row)[:4]
+                found.names[name] = found.names.get(name, False) or row.day_over
+                if row.superseded_at is None:
+                    found.current[key_of_row(row)] = row
+        found.late |= figure_changes.standing(conn, community, stage, asked)
     return found
 
 
-def _key(figure: Figure) -> Key:
-    return figure.community, figure.stage, figure.name, figure.as_of, _dimensions(figure)
-
-
-def _dimensions(figure: Figure) -> str:
-    return json.dumps(dict(figure.dimensions), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-
-def _row(figure: Figure) -> dict[str, Any]:
-    return {
-        "community": figure.community,
-        "stage": figure.stage,
-        "name": figure.name,
-        "dimensions": _dimensions(figure),
-        "as_of": figure.as_of,
-        "value": _stored(figure),
-        "numerator": None if figure.numerator is None else int(figure.numerator),
-        "denominator": None if figure.denominator is None else int(figure.denominator),
-        "unit": figure.unit,
-        "source": figure.source,
-    }
-
-
-def _same(known: Any, row: Mapping[str, Any]) -> bool:
-    compared = ("value", "numerator", "denominator", "unit", "source")
-    return known is not None and all(getattr(known, name) == row[name] for name in compared)
-
-
-def _stored(figure: Figure) -> str | None:
-    value = figure.value
-    if value is None:
-        return None
-    if figure.unit == "text" and isinstance(value, str):
-        return value
-    if isinstance(value, str) or figure.unit == "text" or not math.isfinite(value):
-        raise BadInput(
-            f"the figure {figure.name} has the value {value!r}, which is no {figure.unit}",
-            "give a finite number, or nothing while it is not mature",
-        )
-    whole = float(value).is_integer() and figure.unit != "rate"
-    return str(int(value)) if whole else repr(float(value))
-
-
-def _figure(row: Any) -> Figure:
-    return Figure(
-        community=row.community,
-        stage=row.stage,
-        name=row.name,
-        as_of=row.as_of,
-        value=_read(row.value, row.unit),
-        unit=row.unit,
-        source=row.source,
-        dimensions=json.loads(row.dimensions),
-        numerator=row.numerator,
-        denominator=row.denominator,
+def _decide(key: Key, row: dict[str, Any] | None, told: _Told, work: _Work, today: date, terms: Terms) -> None:
+    """Put what becomes of one key to the work."""
+    as_of, old, late = key[3], told.current.get(key), told.late.get(key)
+    ended = is_final(as_of, today, terms.final_after_days)
+    became = outcome(
+        told_before=key[:4] in told.names,
+        differs=not _same(old, row, NUMBERS if ended else (*NUMBERS, "unit", "source")),
+        final=ended,
+        reopen=terms.reopen,
     )
+    if old is not None and became is Outcome.SAME and not old.day_over and today > as_of:
+        work.confirmed.append(old.figure_id)
+    applied = became in (Outcome.FIRST, Outcome.REVISED)
+    if applied:
+        _apply(old, row, work)
+    change = figure_changes.change_row(key, old, row) if became in (Outcome.REVISED, Outcome.TOO_LATE) else None
+    if change and not applied and late is not None and figure_changes.says(late, change):
+        return
+    if late is not None:
+        work.settled.append(late)
+    if change:
+        over = told.names[key[:4]] if old is None else old.day_over
+        work.changes.append({**change, "reason": reason_for(terms.reason, day_was_over=over), "applied": applied})
 
 
-def _read(stored: str | None, unit: str) -> Value:
-    if stored is None or unit == "text":
-        return stored
-    return float(stored) if unit == "rate" or not stored.lstrip("-").isdigit() else int(stored)
+def _apply(old: Any, row: dict[str, Any] | None, work: _Work) -> None:
+    if old is not None:
+        work.superseded.append(old.figure_id)
+    if row is not None:
+        work.inserted.append(row)
+    work.done += 1
+
+
+def _write(conn: Connection, work: _Work, at: datetime, run_id: int | None, today: date) -> None:
+    figure_changes.settle(conn, work.settled, at)
+    figure_changes.keep(conn, [{**row, "told_at": at, "run_id": run_id or None} for row in work.changes])
+    for ids, became in ((work.superseded, {"superseded_at": at}), (work.confirmed, {"day_over": True})):
+        for part in chunks(ids):
+            conn.execute(update(figures).where(figures.c.figure_id.in_(part)).values(**became))
+    if work.inserted:
+        rows = [{**row, "recorded_at": at, "day_over": today > row["as_of"]} for row in work.inserted]
+        conn.execute(insert(figures), figure_grades.graded(conn, rows))
+
+
+def _same(old: Any, row: dict[str, Any] | None, compared: Sequence[str]) -> bool:
+    if old is None or row is None:
+        return False
+    return all(getattr(old, part) == row[part] for part in compared)

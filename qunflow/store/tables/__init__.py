@@ -33,7 +33,7 @@ from qunflow.store.tables.persons import (
     suppressions,
     vault_keys,
 )
-from qunflow.store.tables.results import check_results, figures, runs
+from qunflow.store.tables.results import check_results, figure_changes, figures, runs
 from qunflow.store.tables.sales import activities, buyers, campaigns, checkins, orders, short_links
 from qunflow.store.tables.staff import absences, access_tokens, todos
 
@@ -58,6 +58,7 @@ __all__ = [
     "contacts",
     "contents",
     "coupons",
+    "figure_changes",
     "figures",
     "groups",
     "history_batches",

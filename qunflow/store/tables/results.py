@@ -1,9 +1,24 @@
-"""Runs of stages, what their checks found and the figures they computed."""
+"""Runs of stages, what their checks found, the figures they computed and how those changed since they were told."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, String, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    false,
+    text,
+)
 
+from qunflow.community.finality import Reason
 from qunflow.store.tables.base import FLOWS, Identity, Instant, metadata, one_of
 
 runs = Table(
@@ -59,6 +74,11 @@ figures = Table(
     Column("source", String(80), nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("superseded_at", Instant),
+    # How complete the data of its day are (or of its group's day); nothing while nobody has graded them.
+    Column("grade", String(1)),
+    # It was told, first or again, after its local day was over.
+    Column("day_over", Boolean, nullable=False, server_default=false()),
+    Index("ix_figures_day", "community", "as_of", "stage", "name"),
     # One figure is current at a time; the ones before it stay, with the instant they were revised.
     Index(
         "uq_figures_current",
@@ -70,5 +90,44 @@ figures = Table(
         unique=True,
         sqlite_where=text("superseded_at IS NULL"),
         postgresql_where=text("superseded_at IS NULL"),
+    ),
+)
+
+figure_changes = Table(
+    "figure_changes",
+    metadata,
+    Column("change_id", Identity, primary_key=True),
+    Column("community", String(64), nullable=False),
+    Column("stage", String(40), nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("dimensions", String(400), nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("unit", String(20), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("old_value", String(200)),
+    Column("old_numerator", BigInteger),
+    Column("old_denominator", BigInteger),
+    Column("new_value", String(200)),
+    Column("new_numerator", BigInteger),
+    Column("new_denominator", BigInteger),
+    Column("reason", String(20), nullable=False),
+    Column("run_id", ForeignKey("runs.run_id")),
+    Column("told_at", Instant, nullable=False),
+    # A revision was applied; a correction came too late and stands beside the figure until the values agree again.
+    Column("applied", Boolean, nullable=False),
+    Column("settled_at", Instant),
+    one_of("kind", "changed", "added", "gone"),
+    one_of("reason", *(reason.value for reason in Reason)),
+    Index("ix_figure_changes_day", "community", "as_of", "stage"),
+    Index(
+        "uq_figure_changes_standing",
+        "community",
+        "stage",
+        "name",
+        "as_of",
+        "dimensions",
+        unique=True,
+        sqlite_where=text("NOT applied AND settled_at IS NULL"),
+        postgresql_where=text("NOT applied AND settled_at IS NULL"),
     ),
 )
