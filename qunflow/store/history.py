@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+# What the source of a batch begins with that came from a file and may be taken back.
+IMPORTED = "import:"
 # A batch of more days than this (an import of years) is cut by month: thousands of small files read slowly.
 DAILY_FILES_UP_TO = 62
 # Nothing is downloaded while a query runs, and a name in a query is never a Python variable.
@@ -105,7 +107,7 @@ class History:
     def batches(self, conn: Connection, since: date | None = None, until: date | None = None) -> list[Batch]:
         """The visible files, oldest day first; only those with days in [since, until] when these are given."""
         query = select(*(history_batches.c[name] for name in Batch.__slots__)).where(
-            history_batches.c.replaced_by.is_(None)
+            history_batches.c.replaced_by.is_(None), history_batches.c.withdrawn_at.is_(None)
         )
         if since is not None:
             query = query.where(history_batches.c.last_day >= since)
@@ -157,10 +159,12 @@ class History:
         """
         Put the files of one local day into one; returns how many files it replaced.
 
-        The old files stay on the disk for those who are reading them, until ``sweep``.
+        The old files stay on the disk for those who are reading them, until ``sweep``. Those of an import are left
+        alone: they can be withdrawn only while they hold nothing else.
         """
         lock(conn, "history")
-        old = [batch for batch in self.batches(conn, day, day) if batch.first_day == batch.last_day]
+        days = [batch for batch in self.batches(conn, day, day) if batch.first_day == batch.last_day]
+        old = [batch for batch in days if not batch.source.startswith(IMPORTED)]
         if len(old) < 2:
             return 0
         table = self._read(old)
@@ -170,9 +174,30 @@ class History:
         conn.execute(update(history_batches).where(history_batches.c.batch_id.in_(ids)).values(replaced_by=new_id))
         return len(old)
 
+    def withdraw(self, conn: Connection, name: str, at: datetime) -> int:
+        """
+        Let a batch be seen no more from the commit of ``conn`` on; returns how many events it held.
+
+        The manifest keeps its rows with the instant, the files go with ``sweep``; figures measured before keep what
+        they counted until they are measured again.
+
+        Raises:
+            BadInput: its files were put together with others.
+        """
+        lock(conn, "history")
+        mine = history_batches.c.name == name
+        query = select(history_batches.c.rows, history_batches.c.replaced_by).where(mine)
+        rows = conn.execute(query.where(history_batches.c.withdrawn_at.is_(None))).all()
+        if any(row.replaced_by is not None for row in rows):
+            raise BadInput(
+                f"the events of {name} were put together with those of others", "they cannot be told apart any more"
+            )
+        conn.execute(update(history_batches).where(mine).values(withdrawn_at=at))
+        return sum(row.rows for row in rows)
+
     def sweep(self, conn: Connection, untouched_since: datetime) -> int:
         """
-        Delete files no manifest row shows (replaced, or left by a killed run), if last written before an instant.
+        Delete files no manifest row shows (replaced, withdrawn, left by a killed run), if written before an instant.
 
         Returns:
             How many files are gone.

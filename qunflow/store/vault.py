@@ -89,7 +89,7 @@ class Vault:
         Returns:
             Whose it is afterwards: ``person_id``, or somebody else who was known by it before.
         """
-        key = self._key_of(conn, person_id)
+        key = self._require_keys(conn, [person_id])[person_id]
         row = self._identity(kind, value, person_id, key, at)
         insert_ignore(conn, identities, [row])
         return self.known_persons(conn, kind, [value])[value]
@@ -128,14 +128,19 @@ class Vault:
 
     def seal(self, conn: Connection, person_id: int, fields: Mapping[str, str], at: datetime) -> None:
         """Keep what is known about a person (name, phone, …), sealed with their own key."""
-        key = self._key_of(conn, person_id)
+        self.seal_many(conn, {person_id: fields}, at)
+
+    def seal_many(self, conn: Connection, fields_of: Mapping[int, Mapping[str, str]], at: datetime) -> None:
+        """Like ``seal`` for many persons (person → field → value)."""
+        keys = self._require_keys(conn, fields_of)
         rows = [
             {
                 "person_id": person_id,
                 "field": field,
-                "sealed_value": self._keys.seal(key, value.encode(), f"field:{person_id}:{field}"),
+                "sealed_value": self._keys.seal(keys[person_id], value.encode(), f"field:{person_id}:{field}"),
                 "updated_at": at,
             }
+            for person_id, fields in fields_of.items()
             for field, value in fields.items()
         ]
         upsert(conn, person_fields, rows, key=["person_id", "field"])
@@ -248,13 +253,16 @@ class Vault:
             for row in rows
         }
 
-    def _key_of(self, conn: Connection, person_id: int) -> bytes:
-        key = self._keys_of(conn, [person_id]).get(person_id)
-        if key is None:
+    def _require_keys(self, conn: Connection, person_ids: Iterable[int]) -> dict[int, bytes]:
+        wanted = list(dict.fromkeys(person_ids))
+        keys: dict[int, bytes] = {}
+        for part in chunks(wanted):
+            keys |= self._keys_of(conn, part)
+        if missing := [person for person in wanted if person not in keys]:
             raise BadInput(
-                f"person {person_id} is not known, or was erased", "look the person up again by phone or open id"
+                f"person {missing[0]} is not known, or was erased", "look the person up again by phone or open id"
             )
-        return key
+        return keys
 
 
 def _new_numbers(conn: Connection, count: int, at: datetime) -> list[int]:

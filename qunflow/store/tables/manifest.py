@@ -11,9 +11,11 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 from qunflow.store.tables.base import Identity, Instant, metadata
@@ -32,6 +34,7 @@ history_batches = Table(
     Column("sha256", String(64), nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("replaced_by", ForeignKey("history_batches.batch_id")),
+    Column("withdrawn_at", Instant),
     UniqueConstraint("name", "first_day"),
     CheckConstraint("rows > 0", name="never_empty"),
     CheckConstraint("last_day >= first_day", name="days_in_order"),
@@ -50,5 +53,19 @@ imports = Table(
     Column("rows_kept", Integer, nullable=False),
     Column("rows_quarantined", Integer, nullable=False),
     Column("imported_at", Instant, nullable=False),
-    UniqueConstraint("kind", "sha256"),
+    Column("community", String(64), nullable=False, server_default=""),
+    Column("rows_new", Integer, nullable=False, server_default="0"),
+    Column("rows_known", Integer, nullable=False, server_default="0"),
+    Column("rows_doubtful", Integer, nullable=False, server_default="0"),
+    # Which rows the import brought and how they looked before, so that it can be taken back.
+    Column("sealed_note", LargeBinary),
+    Column("undone_at", Instant),
+    Index(
+        "uq_imports_standing",
+        "kind",
+        "sha256",
+        unique=True,
+        sqlite_where=text("undone_at IS NULL"),
+        postgresql_where=text("undone_at IS NULL"),
+    ),
 )
