@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Kept here so that opening a store needs no Alembic; a test compares it with the newest revision.
-EXPECTED = "0006"
+EXPECTED = "0007"
 
 
 @dataclass(frozen=True, slots=True)
