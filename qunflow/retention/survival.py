@@ -1,9 +1,13 @@
 """
-How a cohort goes on dwindling: the shifted-beta-geometric curve, fitted to what has been seen and drawn on.
+How a cohort goes on dwindling: two curves, fitted by maximum likelihood to what has been seen and drawn on.
 
-Everybody leaves with a chance of their own in each period, always the same one; over people these chances follow a beta
-distribution. So those most likely to go are gone first, and those who are left stay longer: no straight line does that.
-Source: P. Fader, B. Hardie, "How to Project Customer Retention", Journal of Interactive Marketing 21 (2007).
+Everybody leaves with a chance of their own in each period; over people these chances follow a beta distribution. So
+those most likely to go are gone first, and those who are left stay longer: no straight line does that. In the
+shifted-beta-geometric curve (sBG) the chance of one person is always the same; in the beta-discrete-Weibull curve
+(BdW) it rises or falls with the time one has been there. Which of the two to believe is decided in ``forecast``.
+
+Sources: P. Fader, B. Hardie, "How to Project Customer Retention", Journal of Interactive Marketing 21 (2007);
+P. Fader, B. Hardie, Y. Liu, J. Davin, T. Steenburgh, "How to Project Customer Retention Revisited", ibid. 43 (2018).
 """
 
 from __future__ import annotations
@@ -12,12 +16,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
-from math import exp, lgamma, log
-from typing import Any
+from math import exp, inf, lgamma
+from typing import TYPE_CHECKING, Any, Literal
 
 from qunflow.errors import BadInput
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+Model = Literal["sbg", "bdw"]
+MODELS: tuple[Model, ...] = ("sbg", "bdw")
+PARAMETERS: dict[Model, int] = {"sbg": 2, "bdw": 3}
+
 _PERIODS_SUMMED = 10_000
+# Of log alpha, log beta and log shape; beyond these the curve hardly changes: everybody alike, or everybody certain.
+LOG_BOUNDS = ((-9.0, 9.0), (-9.0, 9.0), (-2.5, 1.5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +41,18 @@ class Survival:
     """
     A fitted curve: ``alpha`` and ``beta`` shape the chances of leaving, ``log_likelihood`` is of the counts fitted to.
 
-    survival(t) = B(alpha, beta + t) ÷ B(alpha, beta); the chance to leave in period t, being there before it, is
-    alpha ÷ (alpha + beta + t − 1).
+    survival(t) = B(alpha, beta + t^shape) ÷ B(alpha, beta). With ``shape`` 1 that is the sBG, where the chance to leave
+    in period t, being there before it, is alpha ÷ (alpha + beta + t − 1); above 1 leaving gets likelier with time.
     """
 
     alpha: float
     beta: float
     log_likelihood: float
+    shape: float = 1.0
 
     def share_left(self, periods: float) -> float:
         """The share of a cohort expected to be there after so many periods, 0 to 1."""
-        return exp(_log_survival(self.alpha, self.beta, periods))
+        return exp(_log_survival(self.alpha, self.beta, periods**self.shape))
 
     def residual_periods(self, renewals: int, discount: float = 0.0) -> float:
         """
@@ -43,46 +60,115 @@ class Survival:
 
         Formula: Σ survival(t) ÷ survival(renewals) ÷ (1 + discount)^(t − renewals − 1) over t > renewals.
         """
-        base, factor = _log_survival(self.alpha, self.beta, renewals), 1 / (1 + discount)
-        return sum(
-            exp(_log_survival(self.alpha, self.beta, renewals + 1 + later) - base) * factor**later
-            for later in range(_PERIODS_SUMMED)
-        )
+        base, factor = self.share_left(renewals), 1 / (1 + discount)
+        return sum(self.share_left(renewals + 1 + later) / base * factor**later for later in range(_PERIODS_SUMMED))
 
 
-def fitted(people: Sequence[float]) -> Survival:
+@dataclass(frozen=True, slots=True)
+class Course:
     """
-    Fit the curve by maximum likelihood.
+    What was seen of one cohort: how many of ``size`` people were there after ``periods``, later ones last.
+
+    Only what has come due is in it, so cohorts of different age have courses of different length.
+    """
+
+    size: float
+    periods: tuple[float, ...]
+    people: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """
+    Courses added up: ``count`` people went after ``since`` and not later than ``until``, in periods.
+
+    Who is still there when a course ends went later than its last period (until = infinity): censored, not left out.
+    """
+
+    since: Numbers
+    until: Numbers
+    count: Numbers
+
+    def log_likelihood(self, points: Numbers) -> Numbers:
+        """Of each row of ``points`` (log alpha, log beta and, for the BdW, log shape)."""
+        import numpy as np
+
+        there, later = log_shares(points, self.since), log_shares(points, self.until)
+        with np.errstate(divide="ignore"):
+            gone = there + np.log(-np.expm1(np.minimum(later - there, 0.0)))
+        total: Numbers = np.where(self.count > 0, self.count * gone, 0.0).sum(axis=1)
+        return total
+
+
+def fitted(people: Sequence[float], model: Model = "sbg") -> Survival:
+    """
+    Fit one curve to one cohort.
 
     Args:
         people: how many of a cohort were there after 0, 1, 2 … periods; never more than before.
 
     Raises:
-        BadInput: fewer than two periods, a rising curve, or nobody who left.
+        BadInput: fewer than two periods (three for the BdW), a rising curve, or nobody who left.
     """
-    if len(people) < 3 or any(later > before for before, later in pairwise(people)) or people[-1] == people[0]:
+    short = len(people) <= PARAMETERS[model]
+    if short or any(later > before for before, later in pairwise(people)) or people[-1] == people[0]:
         raise BadInput(
             f"no curve fits {list(people)}", "give the size of a cohort after 0, 1, 2 … periods, some of them gone"
         )
+    periods = tuple(float(period) for period in range(1, len(people)))
+    return best_fit(losses_of([Course(people[0], periods, tuple(people[1:]))]), model)
+
+
+def losses_of(courses: Sequence[Course]) -> Losses:
+    """The losses of courses that never rise."""
+    import numpy as np
+
+    counts: dict[tuple[float, float], float] = {}
+    for course in courses:
+        steps = pairwise(zip((0.0, *course.periods, inf), (course.size, *course.people, 0.0), strict=True))
+        for (since, before), (until, after) in steps:
+            counts[since, until] = counts.get((since, until), 0.0) + before - after
+    bounds = np.array(list(counts), dtype="float64").reshape(-1, 2)
+    return Losses(bounds[:, 0], bounds[:, 1], np.array(list(counts.values()), dtype="float64"))
+
+
+def best_fit(losses: Losses, model: Model) -> Survival:
+    """The curve of a model with the highest likelihood."""
+    import numpy as np
+
     # scipy has no types of its own.
     minimize: Any = import_module("scipy.optimize").minimize
 
     best = minimize(
-        lambda point: -_log_likelihood(exp(point[0]), exp(point[1]), people),
-        x0=(0.0, 0.0),
+        lambda point: -float(losses.log_likelihood(point[None, :])[0]),
+        x0=np.zeros(PARAMETERS[model]),
         method="Nelder-Mead",
-        options={"xatol": 1e-9, "fatol": 1e-9, "maxiter": 5_000},
+        bounds=LOG_BOUNDS[: PARAMETERS[model]],
+        options={"xatol": 1e-6, "fatol": 1e-7, "maxiter": 5_000, "maxfev": 5_000},
     )
-    alpha, beta = (exp(float(value)) for value in best.x)
-    return Survival(alpha, beta, -float(best.fun))
+    values = [exp(float(value)) for value in best.x]
+    return Survival(values[0], values[1], -float(best.fun), *values[2:])
 
 
-def _log_likelihood(alpha: float, beta: float, people: Sequence[float]) -> float:
-    total = people[-1] * _log_survival(alpha, beta, len(people) - 1)
-    for period, (before, later) in enumerate(pairwise(people), start=1):
-        leaving = log(alpha) - log(alpha + beta + period - 1)
-        total += (before - later) * (_log_survival(alpha, beta, period - 1) + leaving)
-    return total
+def point_of(curve: Survival, model: Model) -> Numbers:
+    """The curve as a row of ``Losses.log_likelihood``."""
+    import numpy as np
+
+    point: Numbers = np.log(np.array((curve.alpha, curve.beta, curve.shape)[: PARAMETERS[model]]))
+    return point
+
+
+def log_shares(points: Numbers, periods: Numbers) -> Numbers:
+    """The logarithm of the share that is left: a row a point, a column a period; −infinity after infinitely many."""
+    import numpy as np
+
+    betaln: Any = import_module("scipy.special").betaln
+    alpha, beta = np.exp(points[:, 0:1]), np.exp(points[:, 1:2])
+    shape = np.exp(points[:, 2:3]) if points.shape[1] > 2 else 1.0
+    finite = np.isfinite(periods)
+    spent = np.where(finite, periods, 1.0) ** shape
+    left: Numbers = np.where(finite, betaln(alpha, beta + spent) - betaln(alpha, beta), -inf)
+    return left
 
 
 def _log_survival(alpha: float, beta: float, periods: float) -> float:
