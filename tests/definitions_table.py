@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from qunflow.retention.quality import RULES
+from tests.spec.retention_care_rules import RULES as CARE_RULES
+from tests.spec.retention_care_rules import Rule
 from tests.spec.retention_definitions import DEFINITIONS, Definition
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +48,7 @@ cancellation (its number does not start with C), quantity and price are above 0;
 
 def page(definitions: Iterable[Definition] = DEFINITIONS) -> str:
     """The Markdown page."""
-    parts = [HEAD, *(part for definition in definitions for part in _section(definition)), RATES, *_dirt()]
+    parts = [HEAD, *(part for definition in definitions for part in _section(definition)), RATES, *_dirt(), *_care(CARE_RULES)]
     return "\n".join(parts)
 
 
@@ -69,6 +71,18 @@ def _dirt() -> Iterator[str]:
     yield "## What is odd in a log, and what is done with it\n"
     yield "| kind | rule |\n|---|---|"
     yield "\n".join(f"| {kind} | {rule} |" for kind, rule in RULES.items()) + "\n"
+
+
+def _care(rules: Iterable[Rule]) -> Iterator[str]:
+    yield "# What is done about it: each rule with its cases\n"
+    for rule in rules:
+        yield f"## {rule.name}\n"
+        yield f"| formula | {rule.formula} |\n|---|---|"
+        yield f"| unit | {rule.unit} |\n| source | {rule.source} |\n"
+        if rule.remark:
+            yield f"{rule.remark}\n"
+        yield "| given | found |\n|---|---|"
+        yield "\n".join(f"| {case.given} | {case.expected} |" for case in rule.cases) + "\n"
 
 
 def _block(language: str, text: str) -> str:

@@ -17,7 +17,12 @@ BEST_WEEKLY_ACTIVE_SHARE = 0.30
 
 @dataclass(frozen=True, slots=True)
 class GroupCounts:
-    """What ``groups.group_counts`` says of one group, plus the run of days with leavers; see there for each count."""
+    """
+    What ``groups.group_counts`` says of one group, plus the run of days with leavers; see there for each count.
+
+    ``leavers_in_streak`` are the people of that run. ``leavers_of_before`` are those of ``members_before`` who left
+    since, in people; None where only ``leavers_month`` is known, in which newcomers are counted too.
+    """
 
     group_id: int
     members: int = 0
@@ -30,6 +35,8 @@ class GroupCounts:
     settled: int = 0
     gone_by_d7: int = 0
     leave_streak_days: int = 0
+    leavers_in_streak: int = 0
+    leavers_of_before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pydantic import Field
 from qunflow.errors import ConfigurationError
 from qunflow.settings.channels import Channels
 from qunflow.settings.checked import checked
+from qunflow.settings.group_care import GroupCare
 from qunflow.settings.parts import ClockTime, Part, Positive, Share, Slug, Text, UserId, Whole, Zone
 from qunflow.settings.paths import playbook_names, template_paths
 from qunflow.settings.words import did_you_mean
@@ -117,7 +118,7 @@ class Acquisition(Part):
         return next((channel for channel in self.channels if channel.key == key), None)
 
 
-class Retention(Part):
+class Retention(GroupCare):
     """留存: what counts as active, and what alarms."""
 
     period: Literal["day", "week", "month"] = Field("week", title="同批口径", description="按天、周或月入群算一批")
