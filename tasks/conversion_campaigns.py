@@ -25,8 +25,8 @@ from qunflow.conversion.stand import Stand
 from qunflow.runtime.stage import StageRun
 from qunflow.store import campaigns, figures, members
 from qunflow.store import orders as kept
+from qunflow.store.attributing import order_of
 from qunflow.store.campaigns import CampaignRow
-from tasks.conversion_incoming import order_of
 
 # Refunds and late orders still change a campaign's numbers for a while after it closed.
 COUNTED_FOR = timedelta(days=14)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,16 +15,16 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from qunflow.acquisition.leads import e164
-from qunflow.clock import day_bounds, local_day
+from qunflow.clock import local_day
 from qunflow.conversion.arrivals import Incoming, OrderArrival, problem_with_click, problem_with_order
-from qunflow.conversion.attribution import OfferWindow, Source, Traces, attribute
-from qunflow.conversion.orders import Click, Order, merge, read_click, read_order
+from qunflow.conversion.attribution import Source
+from qunflow.conversion.orders import Click, Order, read_click, read_order
 from qunflow.runtime.stage import StageRun
 from qunflow.settings.workspace import Community
 from qunflow.store import campaigns, inbox
 from qunflow.store import orders as kept
+from qunflow.store.attributing import attributed, order_of, row_of, sources_of_links, with_known
 from qunflow.store.inbox import InboxRow
-from qunflow.store.orders import OrderRow
 from qunflow.store.vault import Vault
 
 INBOX_LIMIT = 20_000
@@ -53,9 +53,9 @@ def read(conn: Connection, run: StageRun) -> Incoming:
 def keep(conn: Connection, *, run: StageRun, incoming: Incoming) -> int:
     """Write clicks and orders into state and history and say of every row what became of it; returns orders kept."""
     usable = [one for one in incoming.orders if one.order and not problem_with_order(one, run.now)]
-    attributed = _attributed(conn, run, [one.order for one in usable if one.order])
-    kept.keep_orders(conn, [_order_row(run, one) for one in attributed])
-    _remember(conn, run, incoming, attributed)
+    found = _attributed(conn, run, [one.order for one in usable if one.order])
+    kept.keep_orders(conn, [row_of(run.community.key, one) for one in found])
+    _remember(conn, run, incoming, found)
     _mark(conn, run, incoming)
     return len(usable)
 
@@ -67,12 +67,6 @@ def set_aside(incoming: Incoming, now: datetime) -> list[tuple[str, str, Mapping
         for row in incoming.rows(now)
         if row["reason"]
     ]
-
-
-def sources_of_links(conn: Connection, codes: Collection[str]) -> dict[str, Source]:
-    """Where short links were shown, by code."""
-    found = kept.links_by_code(conn, {code for code in codes if code})
-    return {code: Source(row.community, row.campaign, row.group_id, row.slot_key) for code, row in found.items()}
 
 
 def _click(row: InboxRow) -> tuple[Click, datetime]:
@@ -127,88 +121,9 @@ def _is_member(conn: Connection, community: Community, person_id: int | None) ->
 
 def _attributed(conn: Connection, run: StageRun, arrived: list[Order]) -> list[Order]:
     """Arrived orders merged with what is known, and those still without a campaign, each with what it belongs to."""
-    known = {number: order_of(row) for number, row in kept.known_orders(conn, {one.number for one in arrived}).items()}
-    for one in arrived:
-        known[one.number] = merge(known.get(one.number), one)
     waiting = kept.unattributed(conn, run.community.key, run.now - ATTRIBUTE_AGAIN)
-    merged = {row.source_key: order_of(row) for row in waiting} | known
-    traces = traces_of(conn, run, merged.values())
-    return [_with_source(one, traces) for one in merged.values()]
-
-
-def _with_source(order: Order, traces: Traces) -> Order:
-    source = attribute(order, traces).source
-    return replace(order, campaign=source.campaign, group_id=source.group_id) if source else order
-
-
-def traces_of(conn: Connection, run: StageRun, orders: Iterable[Order]) -> Traces:
-    """Everything these orders can be recognised by."""
-    listed = list(orders)
-    coupons = kept.coupons_by_code(conn, {one.coupon_code for one in listed if one.coupon_code})
-    groups = campaigns.members_by_group(conn, run.community.key)
-    groups_of: dict[int, set[int]] = defaultdict(set)
-    for group_id, people in groups.items():
-        for person_id in people:
-            groups_of[person_id].add(group_id)
-    return Traces(
-        links=sources_of_links(conn, {one.short_code for one in listed}),
-        coupons={code: source for code, row in coupons.items() if (source := coupon_source(row.event_key))},
-        windows=_windows(conn, run),
-        groups_of=groups_of,
-    )
-
-
-def coupon_key(community: str, campaign: str, group_id: int) -> str:
-    """What the coupon of a campaign in a group is given for: one code a group."""
-    return f"offer/{community}/{campaign}/{group_id}"
-
-
-def coupon_source(event_key: str) -> Source | None:
-    """The campaign and group behind a coupon's reason; None for one given for something else."""
-    kind, *parts = event_key.split("/")
-    return Source(parts[0], parts[1], int(parts[2])) if kind == "offer" and len(parts) == 3 else None
-
-
-def _windows(conn: Connection, run: StageRun) -> list[OfferWindow]:
-    """The first time each offer reached each group, open until the end of the campaign's last day."""
-    until = {row.key: day_bounds(row.closes_on, run.zone)[1] for row in campaigns.campaigns_of(conn, run.community.key)}
-    first: dict[tuple[str, int], OfferWindow] = {}
-    slots = {campaign: kept.link_slots(conn, run.community.key, campaign) for campaign in until}
-    for one in campaigns.delivered_messages(conn, run.community.key):
-        place = (one.campaign, one.group_id)
-        if one.campaign in until and (one.slot_key, one.group_id) in slots[one.campaign] and place not in first:
-            first[place] = OfferWindow(run.community.key, *place, one.delivered_at, until[one.campaign])
-    return list(first.values())
-
-
-def order_of(row: OrderRow) -> Order:
-    return Order(
-        row.source_key,
-        row.amount_fen,
-        row.paid_at,
-        row.refunded_fen,
-        row.short_code,
-        row.coupon_code,
-        row.person_id,
-        row.group_id,
-        row.campaign,
-    )
-
-
-def _order_row(run: StageRun, one: Order) -> OrderRow:
-    return OrderRow(
-        community=run.community.key,
-        source=kept.SOURCE,
-        source_key=one.number,
-        person_id=one.person_id,
-        group_id=one.group_id,
-        campaign=one.campaign,
-        amount_fen=one.amount_fen,
-        paid_at=one.paid_at,
-        refunded_fen=one.refunded_fen,
-        short_code=one.short_code,
-        coupon_code=one.coupon_code,
-    )
+    merged = {row.source_key: order_of(row) for row in waiting} | with_known(conn, arrived)
+    return attributed(conn, run.community, merged.values())
 
 
 def _remember(conn: Connection, run: StageRun, incoming: Incoming, orders: Iterable[Order]) -> None:

@@ -22,11 +22,11 @@ from qunflow.delivery.model import Planned
 from qunflow.runtime.stage import StageRun
 from qunflow.settings.workspace import Offer
 from qunflow.store import campaigns, people
+from qunflow.store.attributing import coupon_key
 from qunflow.store.campaigns import CampaignRow
 from qunflow.store.coupons import CouponOrder, issue
 from tasks import delivery
 from tasks.conversion_campaigns import clicks_of, current_campaigns, orders_of
-from tasks.conversion_incoming import coupon_key
 
 # Copy that says how many are sold is only true for a while.
 FIGURES_HOLD_FOR = timedelta(hours=2)
