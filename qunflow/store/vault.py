@@ -89,10 +89,14 @@ class Vault:
         Returns:
             Whose it is afterwards: ``person_id``, or somebody else who was known by it before.
         """
-        key = self._require_keys(conn, [person_id])[person_id]
-        row = self._identity(kind, value, person_id, key, at)
-        insert_ignore(conn, identities, [row])
-        return self.known_persons(conn, kind, [value])[value]
+        return self.link_many(conn, kind, {value: person_id}, at)[value]
+
+    def link_many(self, conn: Connection, kind: str, person_of: Mapping[str, int], at: datetime) -> dict[str, int]:
+        """Like ``link`` for many values of one kind (value → person); returns whose each is afterwards."""
+        keys = self._require_keys(conn, person_of.values())
+        rows = [self._identity(kind, value, person, keys[person], at) for value, person in person_of.items()]
+        insert_ignore(conn, identities, rows)
+        return self.known_persons(conn, kind, person_of)
 
     def rehome(
         self, conn: Connection, giver: int, taker: int, only: Iterable[tuple[str, str]] | None = None
