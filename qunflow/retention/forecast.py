@@ -21,7 +21,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from qunflow.retention.cells import Cell
-from qunflow.retention.likelihood_draws import drawn_points
 from qunflow.retention.survival import (
     MODELS,
     PARAMETERS,
@@ -32,6 +31,7 @@ from qunflow.retention.survival import (
     log_shares,
     losses_of,
 )
+from qunflow.retention.survival_draws import drawn_points
 
 if TYPE_CHECKING:
     import numpy as np
