@@ -7,7 +7,7 @@ Welcome codes are put away here; answering them is delivery's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,6 @@ from qunflow.acquisition.callbacks import (
     OtherEvent,
     understood,
 )
-from qunflow.acquisition.identity import Mark
 from qunflow.acquisition.intake import ContactNews
 from qunflow.clock import local_day
 from qunflow.delivery.welcome_codes import remember_welcome
@@ -196,7 +195,7 @@ def _keep_listed(
     conn: Connection, here: Runtime, community: Community, listed: Sequence[Mapping[str, Any]], now: datetime
 ) -> ContactNews:
     ids = [str(one["external_contact"]["external_userid"]) for one in listed]
-    person_of = here.vault.persons_for(conn, "external_userid", ids, now)
+    person_of = _persons(conn, here, listed, now)
     found = [
         people.Contact(
             person_of[external],
@@ -209,25 +208,16 @@ def _keep_listed(
     ]
     open_now = {(one.person_id, one.userid) for one in people.contacts_of(conn, community.key)}
     added = people.add_contacts(conn, [one for one in found if (one.person_id, one.userid) not in open_now])
-    _join_unionids(conn, here, listed, {one.person_id for one in added}, person_of, now)
     _into_history(conn, here, community, added, [], now, "list", [])
     return ContactNews(len(added))
 
 
-def _join_unionids(
-    conn: Connection,
-    here: Runtime,
-    listed: Sequence[Mapping[str, Any]],
-    fresh: Collection[int],
-    person_of: Mapping[str, int],
-    now: datetime,
-) -> None:
-    """Let new contacts be found by their unionid as well; one that is known may show that two persons are one."""
-    for one in listed:
-        contact = one["external_contact"]
-        external, union = str(contact["external_userid"]), str(contact.get("unionid") or "")
-        if union and person_of[external] in fresh:
-            identity.person_of(conn, here, [Mark("external_userid", external), Mark("unionid", union)], now)
+def _persons(conn: Connection, here: Runtime, listed: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, int]:
+    """Who is on the list, by external id; a unionid that is known may show that two persons are one."""
+    contacts = [one["external_contact"] for one in listed]
+    person_of = here.vault.persons_for(conn, "external_userid", [str(one["external_userid"]) for one in contacts], now)
+    union_of = {str(one["external_userid"]): str(one["unionid"]) for one in contacts if one.get("unionid")}
+    return identity.with_unionids(conn, here, person_of, union_of, now)
 
 
 def _follow_time(one: Mapping[str, Any]) -> int:

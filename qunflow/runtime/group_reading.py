@@ -19,7 +19,7 @@ from qunflow.acquisition.chain import Chain, chain
 from qunflow.acquisition.intake import GroupNews
 from qunflow.acquisition.placement import LiveCodePlan
 from qunflow.acquisition.roster import Sighting, in_flight, sightings
-from qunflow.runtime import Runtime
+from qunflow.runtime import Runtime, identity
 from qunflow.runtime.memberships import Brought, bring_in_line, on_file
 from qunflow.settings.workspace import Community, Workspace
 from qunflow.store import evidence, inbox, members, rosters
@@ -105,8 +105,12 @@ def _persons(
     """Customers on the roster or told of → person; the corp's own people are nobody's customers."""
     listed = (detail.get("member_list") or []) if isinstance(detail, Mapping) else []
     own = {str(one["userid"]) for one in listed if one.get("type") == 1} | known_staff(here.workspace)
-    ids = {str(one["userid"]) for one in listed if one.get("type") == 2} | moved_ids(about)
-    return here.vault.persons_for(conn, "external_userid", sorted(ids - own), now)
+    customers = [one for one in listed if one.get("type") == 2]
+    ids = {str(one["userid"]) for one in customers} | moved_ids(about)
+    person_of = here.vault.persons_for(conn, "external_userid", sorted(ids - own), now)
+    union_of = {str(one["userid"]): str(one["unionid"]) for one in customers if one.get("unionid")}
+    known = {one: union for one, union in union_of.items() if one in person_of}
+    return identity.with_unionids(conn, here, person_of, known, now)
 
 
 def moved_ids(about: Told) -> set[str]:

@@ -8,7 +8,7 @@ who were erased are left out, as nobody can say any more which callbacks were ab
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,9 +17,10 @@ from sqlalchemy import Connection, select
 from qunflow.acquisition.callbacks import Callback, GroupDissolved, MembersMoved, understood
 from qunflow.acquisition.stays import BY_CALLBACK, BY_ROSTER, Evidence, Seen, Stay, stays_of
 from qunflow.errors import BadInput
-from qunflow.store import evidence, inbox, members
+from qunflow.store import evidence, inbox, members, merging
 from qunflow.store.evidence import Look
 from qunflow.store.members import GroupRow, Membership
+from qunflow.store.merging import Merge
 from qunflow.store.tables import persons
 from qunflow.store.vault import Vault
 
@@ -50,6 +51,7 @@ def replayed(conn: Connection, vault: Vault, community: str) -> Replayed:
     groups = [*members.groups_of(conn, community), *members.dissolved_of(conn, community)]
     raw = _told(conn, vault, groups)
     looks = evidence.looks_of(conn, [group.group_id for group in groups])
+    merged = merging.merges(conn)
     rows = members.memberships_of(conn, community)
     erased = set(conn.execute(select(persons.c.person_id).where(persons.c.erased_at.is_not(None))).scalars())
     total, differing = 0, []
@@ -58,7 +60,7 @@ def replayed(conn: Connection, vault: Vault, community: str) -> Replayed:
         for row in rows:
             if row.group_id == group.group_id and row.person_id not in erased:
                 on_file[row.person_id].append(row)
-        again = _again(raw[group.group_id], looks.get(group.group_id, []), on_file)
+        again = _again(raw[group.group_id], looks.get(group.group_id, []), on_file, merged)
         for person in (on_file.keys() | again.keys()) - erased:
             mine = [(row.joined_at, row.left_at, row.left_known_by) for row in on_file.get(person, ())]
             total += len(mine)
@@ -100,8 +102,10 @@ def _understood(body: inbox.Body) -> Callback | None:
         return None
 
 
-def _again(raw: _Raw, looks: list[Look], on_file: dict[int, list[Membership]]) -> dict[int, list[Interval]]:
-    seen = _seen(looks)
+def _again(
+    raw: _Raw, looks: list[Look], on_file: dict[int, list[Membership]], merged: Sequence[Merge]
+) -> dict[int, list[Interval]]:
+    seen = _seen(looks, merged)
     times = [look.looked_at for look in looks]
     found: dict[int, list[Interval]] = {}
     for person in on_file.keys() | seen.keys() | raw.joins.keys():
@@ -120,19 +124,37 @@ def _interval(stay: Stay) -> Interval:
     return stay.joined_at, stay.left_at, stay.left_known_by
 
 
-def _seen(looks: Iterable[Look]) -> dict[int, list[Seen]]:
-    """The stays the looks showed: each look says who came and who was gone since the one before."""
+def _seen(looks: Iterable[Look], merged: Sequence[Merge]) -> dict[int, list[Seen]]:
+    """The stays the looks showed: each look says who came and who was gone since the one before, as known then."""
     inside: dict[int, datetime] = {}
     last_seen: dict[tuple[int, datetime], datetime] = {}
     for look in looks:
+        known_as = {one.merged_id: one.kept_id for one in merged if one.merged_at <= look.looked_at}
+        inside = _as_known(inside.items(), known_as)
         for person in look.gone:
-            inside.pop(person, None)
-        inside |= {one[0]: datetime.fromtimestamp(one[1], UTC) for one in look.came}
+            inside.pop(_now(person, known_as), None)
+        inside |= _as_known(((one[0], datetime.fromtimestamp(one[1], UTC)) for one in look.came), known_as)
         last_seen |= dict.fromkeys(inside.items(), look.looked_at)
     found: dict[int, list[Seen]] = defaultdict(list)
+    in_the_end = {one.merged_id: one.kept_id for one in merged}
     for (person, joined), at in last_seen.items():
-        found[person].append(Seen(joined, at))
+        found[_now(person, in_the_end)].append(Seen(joined, at))
     return found
+
+
+def _as_known(stays: Iterable[tuple[int, datetime]], known_as: Mapping[int, int]) -> dict[int, datetime]:
+    """Person → since when, from the first account on where several accounts are one person's."""
+    found: dict[int, datetime] = {}
+    for person, joined in stays:
+        now = _now(person, known_as)
+        found[now] = min(joined, found.get(now, joined))
+    return found
+
+
+def _now(person: int, known_as: Mapping[int, int]) -> int:
+    while person in known_as:
+        person = known_as[person]
+    return person
 
 
 def _is_given(row: Membership, told_joins: set[datetime]) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Date, Table, and_, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Date, Table, and_, delete, insert, select, tuple_, union_all, update
 
 from qunflow.errors import BadInput
 from qunflow.store import audit
@@ -166,6 +166,20 @@ def keep_apart(conn: Connection, review_id: int, by: str, at: datetime) -> bool:
     if done:
         audit.record(conn, by, "keep_people_apart", f"review:{review_id}", at)
     return done
+
+
+def are_two(conn: Connection, one: int, other: int) -> bool:
+    """Whether somebody said that these are two persons: kept them apart, or undid a merge of them."""
+    low, high = sorted((one, other))
+    apart = select(identity_reviews.c.review_id).where(
+        identity_reviews.c.person_id == low, identity_reviews.c.other_id == high, identity_reviews.c.state == "apart"
+    )
+    undone = select(person_merges.c.merge_id).where(
+        person_merges.c.kept_id.in_((low, high)),
+        person_merges.c.merged_id.in_((low, high)),
+        person_merges.c.split_at.is_not(None),
+    )
+    return conn.execute(union_all(apart, undone).limit(1)).first() is not None
 
 
 def groups_of_persons(conn: Connection, person_ids: Sequence[int]) -> list[int]:

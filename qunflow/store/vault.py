@@ -46,20 +46,16 @@ class Vault:
         """The keyed hash of a value, 64 hex digits; the same value of another kind has another one."""
         return self._keys.digest(kind, value)
 
-    def person_for(self, conn: Connection, kind: str, value: str, at: datetime, create: bool = True) -> int | None:
+    def persons_for(self, conn: Connection, kind: str, values: Iterable[str], at: datetime) -> dict[str, int]:
         """
-        The number of the person known by ``value``, made at the first sight.
+        The numbers of the persons known by these values, made at the first sight.
 
         Args:
-            kind: external_userid, phone, unionid, form_entry or imported:<source>.
-            create: when false, a stranger is ``None``.
-        """
-        if create:
-            return self.persons_for(conn, kind, [value], at)[value]
-        return self.known_persons(conn, kind, [value]).get(value)
+            kind: external_userid, phone, unionid, openid, form_entry or imported:<source>.
 
-    def persons_for(self, conn: Connection, kind: str, values: Iterable[str], at: datetime) -> dict[str, int]:
-        """The numbers of many persons; strangers are made. Empty values are refused with ``BadInput``."""
+        Raises:
+            BadInput: a value is empty.
+        """
         wanted = dict.fromkeys(values)
         if any(not value for value in wanted):
             raise BadInput(f"an empty {kind} cannot name a person", "leave such rows out and keep them in quarantine")

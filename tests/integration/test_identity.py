@@ -12,9 +12,12 @@ import pytest
 from sqlalchemy import insert, select
 
 from qunflow.acquisition.identity import Mark
+from qunflow.acquisition.intake import GroupNews
 from qunflow.errors import BadInput
 from qunflow.runtime import Runtime
-from qunflow.runtime.identity import merge_people, person_of, split_people
+from qunflow.runtime.group_reading import Answer, keep_groups
+from qunflow.runtime.identity import merge_people, person_of, split_people, with_unionids
+from qunflow.runtime.replay import replayed
 from qunflow.settings.workspace import Community
 from qunflow.store import audit, evidence, leads, members, merging, people, rosters
 from qunflow.store.engine import Store
@@ -156,15 +159,73 @@ def test_one_phone_of_two_unionids_waits_for_a_person(scene: Scene) -> None:
         assert merging.reviews(conn) == []
 
 
-def test_a_form_a_coupon_and_a_link_lead_to_one_person(scene: Scene) -> None:
-    """What came in by phone alone is joined when an account brings the same phone."""
+def test_a_form_an_account_and_a_coupon_lead_to_one_person(scene: Scene) -> None:
+    """What came by phone alone is joined when an account brings the phone; an order with the coupon is theirs too."""
+    coupon, buyer = Mark("coupon", "c1"), Mark("openid", "oP1")
     with scene.here.store.writing() as conn:
         by_form = person_of(conn, scene.here, [Mark("form_entry", "f/1"), PHONE], AT)
-        by_coupon = person_of(conn, scene.here, [Mark("coupon", "c1"), PHONE], AT)
         by_account = person_of(conn, scene.here, [Mark("external_userid", "wm1"), PHONE], AT)
+        by_coupon = person_of(conn, scene.here, [buyer], AT, {coupon: scene.kept})
         known = scene.here.vault.known_persons(conn, "form_entry", ["f/1"])
+        coupons_kept = scene.here.vault.known_persons(conn, "coupon", ["c1"])
 
-    assert (by_form, by_account, known) == (by_coupon, scene.kept, {"f/1": scene.kept})
+    assert (by_account, by_coupon, known) == (scene.kept, scene.kept, {"f/1": scene.kept})
+    assert by_form != scene.kept and coupons_kept == {}
+
+
+def test_what_a_person_has_undone_is_not_done_again_by_rule(scene: Scene) -> None:
+    """A wrong join that was split, or a pair that was kept apart, stays two whatever the next record says."""
+    union, external = Mark("unionid", "oU1"), Mark("external_userid", "wm1")
+    with scene.here.store.writing() as conn:
+        person_of(conn, scene.here, [union], AT)
+        person_of(conn, scene.here, [union, external], AT)
+        split_people(conn, scene.here, merging.merges(conn)[0].merge_id, "周", AT)
+        assert person_of(conn, scene.here, [union, external], AT) == scene.kept
+        assert merging.merges(conn) == []
+        assert person_of(conn, scene.here, [union], AT) != scene.kept
+
+
+def test_a_roster_line_joins_account_and_unionid(scene: Scene) -> None:
+    """New unionids are linked, one that somebody is known by makes two accounts one person; again changes nothing."""
+    here, vault = scene.here, scene.here.vault
+    known, told = {"wm1": scene.kept, "wm2": scene.other}, {"wm1": "oU1", "wm2": "oU1"}
+    with here.store.writing() as conn:
+        buyer = person_of(conn, here, [Mark("unionid", "oU2"), PHONE], AT)
+        found = with_unionids(conn, here, known, told | {"wm1": "oU2"}, AT)
+        assert found == {"wm1": scene.kept, "wm2": scene.other}
+        assert merging.aliases(conn) == {buyer: scene.kept}
+        assert vault.known_persons(conn, "unionid", ["oU1", "oU2"]) == {"oU1": scene.other, "oU2": scene.kept}
+        assert with_unionids(conn, here, known, told | {"wm1": "oU2"}, AT) == known
+        assert len(merging.merges(conn)) == 1
+
+
+def test_a_roster_that_shows_two_to_be_one_counts_them_once_and_replays(scene: Scene) -> None:
+    """Two accounts join, a unionid makes them one, one account leaves, then the other: one stay, and replay agrees."""
+    here, start = scene.here, AT + 20 * HOUR
+
+    def look(hours: int, **union_of: str) -> GroupNews:
+        at = start + hours * HOUR
+        joined = {"wm8": start - HOUR, "wm9": start}
+        listed = [
+            {"userid": who, "type": 2, "join_time": int(joined[who].timestamp()), "join_scene": 3, "unionid": union}
+            for who, union in union_of.items()
+        ]
+        with here.store.writing() as conn:
+            (row,) = members.groups_of(conn, "neighbours")
+            answers = {row: Answer({"member_list": listed, "member_version": f"v{hours}"}, at)}
+            return keep_groups(conn, here, COMMUNITY, answers, [], at)[0]
+
+    assert look(1, wm8="oU8", wm9="").members == 2
+    assert look(2, wm8="oU8", wm9="oU8").members == 1
+    assert look(3, wm9="oU8").members == 1
+    assert look(4).members == 0
+    with here.store.reading() as conn:
+        kept = here.vault.known_persons(conn, "external_userid", ["wm8", "wm9"])
+        stays = [one for one in members.memberships_of(conn, "neighbours") if one.person_id in kept.values()]
+        assert len(set(kept.values())) == 1
+        assert [(one.joined_at, one.left_at) for one in stays] == [(start - HOUR, start + 4 * HOUR)]
+        found = replayed(conn, here.vault, "neighbours")
+    assert not [person for _, person in found.differing if person in kept.values()]
 
 
 def test_what_a_person_is_known_by_is_sealed_with_the_key_of_the_one_kept(scene: Scene) -> None:

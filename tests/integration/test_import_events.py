@@ -141,7 +141,7 @@ def test_actors_become_numbers_and_are_found_again(desk: Desk) -> None:
     desk.bring(csv_file(desk.folder))
 
     with desk.store.reading() as conn:
-        alice = desk.vault.person_for(conn, "external_userid", "wmAlice00001", NOW, create=False)
+        alice = desk.vault.known_persons(conn, "external_userid", ["wmAlice00001"]).get("wmAlice00001")
     events = desk.events()
     assert events["person_id"].iloc[0] == alice
     assert events["person_id"].nunique() == 3
@@ -155,8 +155,8 @@ def test_actors_of_another_tool_get_numbers_of_their_own(desk: Desk) -> None:
     desk.bring(csv_file(desk.folder, rows))
 
     with desk.store.reading() as conn:
-        assert desk.vault.person_for(conn, "imported:neighbours", "1007", NOW, create=False) is not None
-        assert desk.vault.person_for(conn, "external_userid", "wmAlice00001", NOW, create=False) is None
+        assert desk.vault.known_persons(conn, "imported:neighbours", ["1007"]).get("1007") is not None
+        assert desk.vault.known_persons(conn, "external_userid", ["wmAlice00001"]).get("wmAlice00001") is None
 
 
 def test_joins_and_leaves_of_a_known_group_become_memberships(desk: Desk) -> None:

@@ -145,7 +145,7 @@ def order(key: str, person: int | None = None) -> CouponOrder:
 def test_a_reason_gives_one_coupon(store: Store, vault: Vault) -> None:
     """Asking again gives the same code, and the ledger holds it once."""
     with store.writing() as conn:
-        person = vault.person_for(conn, "phone", "1", AT)
+        person = vault.persons_for(conn, "phone", ["1"], AT)["1"]
         first = coupons.issue(conn, [order("welcome/1", person), order("welcome/2")], AT)
         again = coupons.issue(conn, [order("welcome/1", person), order("welcome/3")], AT)
         assert first["welcome/1"] == again["welcome/1"]

@@ -36,23 +36,23 @@ def everything(store: Store) -> str:
 def test_one_value_is_one_person(store: Store, vault: Vault) -> None:
     """The same value gives the same number in any transaction; other values and kinds give others."""
     with store.writing() as conn:
-        first = vault.person_for(conn, "external_userid", "wmA", AT)
-        other = vault.person_for(conn, "phone", "wmA", AT)
+        first = vault.persons_for(conn, "external_userid", ["wmA"], AT)["wmA"]
+        other = vault.persons_for(conn, "phone", ["wmA"], AT)["wmA"]
     with store.writing() as conn:
-        assert vault.person_for(conn, "external_userid", "wmA", AT) == first != other
+        assert vault.persons_for(conn, "external_userid", ["wmA"], AT)["wmA"] == first != other
 
 
 def test_a_stranger_is_nobody_unless_made(store: Store, vault: Vault) -> None:
     """Looking somebody up leaves no trace."""
     with store.reading() as conn:
-        assert vault.person_for(conn, "phone", "13800138000", AT, create=False) is None
+        assert vault.known_persons(conn, "phone", ["13800138000"]).get("13800138000") is None
         assert conn.execute(select(func.count()).select_from(persons)).scalar_one() == 0
 
 
 def test_many_persons_at_once_are_the_same_as_one_by_one(store: Store, vault: Vault) -> None:
     """Bulk look-up makes strangers, finds acquaintances and takes a value named twice once."""
     with store.writing() as conn:
-        known = vault.person_for(conn, "phone", "1", AT)
+        known = vault.persons_for(conn, "phone", ["1"], AT)["1"]
         found = vault.persons_for(conn, "phone", ["2", "1", "2", "3"], AT)
         assert found["1"] == known
         assert len(set(found.values())) == 3
@@ -68,13 +68,13 @@ def test_an_empty_value_names_nobody(store: Store, vault: Vault) -> None:
 def test_a_person_can_be_known_by_several_values(store: Store, vault: Vault) -> None:
     """After linking, both values lead to one number; a value somebody else has stays theirs."""
     with store.writing() as conn:
-        lin = vault.person_for(conn, "external_userid", "wmLin", AT)
-        zhou = vault.person_for(conn, "external_userid", "wmZhou", AT)
+        lin = vault.persons_for(conn, "external_userid", ["wmLin"], AT)["wmLin"]
+        zhou = vault.persons_for(conn, "external_userid", ["wmZhou"], AT)["wmZhou"]
         assert lin is not None
         assert zhou is not None
         assert vault.link(conn, "phone", "138", lin, AT) == lin
         assert vault.link(conn, "phone", "138", zhou, AT) == lin
-        assert vault.person_for(conn, "phone", "138", AT) == lin
+        assert vault.persons_for(conn, "phone", ["138"], AT)["138"] == lin
         assert vault.external_userids(conn, [lin, zhou, 999]) == {lin: "wmLin", zhou: "wmZhou"}
 
 
@@ -109,7 +109,7 @@ def test_fields_come_back_as_sealed(store: Store, vault: Vault, fields: dict[str
 def test_nothing_that_identifies_is_in_the_database_in_clear(store: Store, vault: Vault) -> None:
     """Names, phones, open ids and raw bodies cannot be found by searching the tables."""
     with store.writing() as conn:
-        number = vault.person_for(conn, "external_userid", "wmSecretLin", AT)
+        number = vault.persons_for(conn, "external_userid", ["wmSecretLin"], AT)["wmSecretLin"]
         assert number is not None
         vault.link(conn, "phone", "13800138000", number, AT)
         vault.seal(conn, number, {"name": "林小满"}, AT)
@@ -139,7 +139,7 @@ def test_after_erasing_nothing_can_be_unsealed_and_others_are_untouched(
     with store.reading() as conn:
         assert vault.unseal(conn, erased) == {}
         assert vault.external_userids(conn, [erased]) == {}
-        assert vault.person_for(conn, "external_userid", secret, AT, create=False) is None
+        assert vault.known_persons(conn, "external_userid", [secret]).get(secret) is None
         for table in (person_keys, person_fields, identities):
             rows = select(func.count()).select_from(table).where(table.c.person_id == erased)
             assert conn.execute(rows).scalar_one() == 0
@@ -155,7 +155,7 @@ def test_after_erasing_nothing_can_be_unsealed_and_others_are_untouched(
 def test_a_raw_row_that_was_applied_is_emptied_too(store: Store, vault: Vault) -> None:
     """A body that names its person only by phone format is emptied because the row says whose it is."""
     with store.writing() as conn:
-        number = vault.person_for(conn, "phone", "13800138000", AT)
+        number = vault.persons_for(conn, "phone", ["13800138000"], AT)["13800138000"]
         assert number is not None
         inbox.receive(conn, vault, "form", "f/1", {"phone": "138-0013-8000"}, AT)
         (row,) = inbox.unapplied(conn, vault, "form", 1)
@@ -170,7 +170,7 @@ def test_what_was_counted_stays_after_erasing(store: Store, vault: Vault, histor
     """History and ledger keep the number, so no figure changes."""
     day = date(2026, 3, 1)
     with store.writing() as conn:
-        number = vault.person_for(conn, "phone", "1", AT)
+        number = vault.persons_for(conn, "phone", ["1"], AT)["1"]
         assert number is not None
         ledger.book(conn, "c/1", "n", "points", "checkin", {f"m:{number}": 5, "brand": -5}, {f"m:{number}": number}, AT)
         frame = {"event_key": ["a"], "happened_at": pd.to_datetime([AT]), "recorded_at": pd.to_datetime([AT])}
@@ -185,10 +185,10 @@ def test_what_was_counted_stays_after_erasing(store: Store, vault: Vault, histor
 def test_an_erased_person_who_comes_back_is_a_new_one(store: Store, vault: Vault) -> None:
     """Nothing connects the second acquaintance with the first; the old number takes nothing more."""
     with store.writing() as conn:
-        before = vault.person_for(conn, "phone", "1", AT)
+        before = vault.persons_for(conn, "phone", ["1"], AT)["1"]
         assert before is not None
         vault.erase(conn, before, AT)
-        assert vault.person_for(conn, "phone", "1", AT) != before
+        assert vault.persons_for(conn, "phone", ["1"], AT)["1"] != before
         with pytest.raises(BadInput, match="erased"):
             vault.seal(conn, before, {"name": "林"}, AT)
         with pytest.raises(BadInput, match="erased"):
@@ -198,7 +198,7 @@ def test_an_erased_person_who_comes_back_is_a_new_one(store: Store, vault: Vault
 def test_erasing_twice_changes_nothing(store: Store, vault: Vault) -> None:
     """A request that is repeated succeeds again."""
     with store.writing() as conn:
-        number = vault.person_for(conn, "phone", "1", AT)
+        number = vault.persons_for(conn, "phone", ["1"], AT)["1"]
         assert number is not None
         vault.erase(conn, number, AT)
         vault.erase(conn, number, AT.replace(year=2027))

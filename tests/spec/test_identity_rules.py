@@ -6,11 +6,10 @@ from itertools import permutations
 
 import pytest
 
-from qunflow.acquisition.identity import Mark, Pair, Why, decide
+from qunflow.acquisition.identity import Mark, Pair, Why, decide, doubts
 
 EXTERNAL, UNION, OPEN = Mark("external_userid", "wm1"), Mark("unionid", "oU1"), Mark("openid", "oP1")
 PHONE, ENTRY, COUPON = Mark("phone", "+8613800138000"), Mark("form_entry", "f/1"), Mark("coupon", "c1")
-LINK = Mark("link", "s1")
 A, B = 1, 2
 
 # marks of the record | known: mark → person | kinds of marks each person has | person | merges | reviews
@@ -20,7 +19,7 @@ TABLE = [
     ("a known phone alone", [PHONE, ENTRY], {PHONE: A}, {A: ["phone"]}, A, [], []),
     ("a phone's person gets an account", [UNION, PHONE], {PHONE: A}, {A: ["phone"]}, A, [], []),
     ("a coupon names its owner", [COUPON, PHONE], {COUPON: A}, {A: ["coupon"]}, A, [], []),
-    ("a link of one's own names its owner", [LINK, OPEN], {LINK: A}, {A: ["link", "phone"]}, A, [], []),
+    ("a buyer's new account is the coupon's owner's", [COUPON, OPEN], {COUPON: A}, {A: ["external_userid"]}, A, [], []),
     (
         "one line names both accounts",
         [EXTERNAL, UNION],
@@ -67,6 +66,42 @@ TABLE = [
         [Pair(A, B, Why.UNIONID_DIFFERS)],
     ),
     (
+        "a phone and a coupon lead to two who have nothing of a kind",
+        [PHONE, COUPON],
+        {PHONE: A, COUPON: B},
+        {A: ["form_entry", "phone"], B: ["external_userid"]},
+        A,
+        [Pair(A, B, Why.COUPON_OF_KNOWN)],
+        [],
+    ),
+    (
+        "a coupon given away: both have a phone",
+        [PHONE, COUPON],
+        {PHONE: A, COUPON: B},
+        {A: ["phone"], B: ["external_userid", "phone"]},
+        A,
+        [],
+        [Pair(A, B, Why.COUPON_OF_ANOTHER)],
+    ),
+    (
+        "a coupon given away: the buyer has an account like the owner's",
+        [OPEN, COUPON],
+        {OPEN: A, COUPON: B},
+        {A: ["openid"], B: ["external_userid", "openid"]},
+        A,
+        [],
+        [Pair(A, B, Why.COUPON_OF_ANOTHER)],
+    ),
+    (
+        "a new phone with the coupon of somebody who has one: a stranger",
+        [PHONE, COUPON],
+        {COUPON: B},
+        {B: ["external_userid", "phone"]},
+        None,
+        [],
+        [],
+    ),
+    (
         "a new account with the phone of somebody who has one: a stranger",
         [EXTERNAL, PHONE],
         {PHONE: B},
@@ -94,3 +129,13 @@ def test_marks_that_came_together_name_one_person(
         found = decide(ordered, known, kinds)
         assert (found.person, list(found.merge), list(found.review)) == (person, merge, review)
         assert set(found.link) == {mark for mark in marks if mark not in known}
+
+
+def test_a_stranger_is_asked_about_with_everybody_their_marks_led_to() -> None:
+    """The phone's person and the coupon's, each with its own reason; a unionid in the record weighs more."""
+    known = {PHONE: A, COUPON: B}
+    assert doubts([OPEN, PHONE, COUPON], known, 9) == [
+        Pair(A, 9, Why.PHONE_TWO_ACCOUNTS),
+        Pair(B, 9, Why.COUPON_OF_ANOTHER),
+    ]
+    assert doubts([UNION, PHONE], known, 9) == [Pair(A, 9, Why.PHONE_TWO_UNIONIDS)]
