@@ -50,8 +50,8 @@ def demo(*, seed: int = 1, days: int = 7, out: Path = Path("demo-season"), lang:
 
 
 @app.command
-def stage(name: str, *, day: str = "", send: bool = False, backfill: bool = False, workspace: Workspace = None,
-          community: str = "", json: bool = False) -> int:  # fmt: skip
+def stage(name: str, *, day: str = "", send: bool = False, backfill: bool = False, reopen: bool = False,
+          workspace: Workspace = None, community: str = "", json: bool = False) -> int:  # fmt: skip
     """
     Run one flow for one day in this process: a stage, upkeep, or the whole cycle.
 
@@ -60,13 +60,14 @@ def stage(name: str, *, day: str = "", send: bool = False, backfill: bool = Fals
         day: logical day YYYY-MM-DD; today when left out
         send: let it out; without it nothing leaves
         backfill: make up a past day; never sends
+        reopen: change figures that are final, too; every change is written down
         workspace: the workspace; QUNFLOW_WORKSPACE when left out
         community: key of the community when there are several
         json: print the result as JSON
     """
     from flows.commands.stage import run_one
 
-    form = {"day": day, "dry_run": not send, "backfill": backfill, "community": community}
+    form = {"day": day, "dry_run": not send, "backfill": backfill, "reopen": reopen, "community": community}
     return run_one(name, form, workspace=workspace, as_json=json)
 
 

@@ -17,9 +17,10 @@ from prefect.context import FlowRunContext
 from qunflow.acquisition.intake import ContactNews, GroupNews, Intake, Kept, Outgoing, Placing, RosterNews, Said
 from qunflow.acquisition.leads import Refusal
 from qunflow.errors import BadInput, ConfigurationError
+from qunflow.runtime import telling
 from qunflow.runtime.completeness import DayGrades, figures_of, graded_day
 from qunflow.runtime.stage import StageRun
-from qunflow.store import figures, inbox, members
+from qunflow.store import inbox, members
 from tasks import acquisition_contacts as contacts
 from tasks import acquisition_greeting as greeting
 from tasks import acquisition_intake as intake
@@ -182,7 +183,7 @@ def keep_figures(run: StageRun, found: RosterNews, placing: Placing) -> int:
         channels, moved = numbers.measured(conn, run)
         key_of = {group.group_id: group.group_key for group in members.groups_of(conn, key)}
     new = numbers.figures_of(key, run.day, channels, moved, key_of)
-    changed = run.runtime.store.write(partial(figures.record, new=new, at=run.now))
+    changed = telling.keep(run, new)
     words, today = run.runtime.language, moved[run.day]
     report = numbers.stage_report(run.community, run.day, channels, today, found, placing.without_room, words)
     publish("report-acquisition", report, words.text("acquisition.report"))
@@ -195,7 +196,7 @@ def keep_completeness(run: StageRun) -> list[DayGrades]:
     days = [run.day - timedelta(days=back) for back in range(1, GRADED_DAYS + 1)]
     found = [graded_day(run.runtime, run.community, day, run.now) for day in days]
     new = [figure for one in found for figure in figures_of(run.community.key, one)]
-    run.runtime.store.write(partial(figures.record, new=new, at=run.now))
+    telling.keep(run, new)
     return found
 
 

@@ -18,6 +18,7 @@ from qunflow.conversion.features import FEATURES_SQL, features_of, window
 from qunflow.conversion.params import ConversionParams
 from qunflow.conversion.stand import Stand
 from qunflow.delivery.model import Planned
+from qunflow.runtime import telling
 from qunflow.runtime.stage import StageRun
 from qunflow.store import campaigns, figures
 from tasks import conversion_campaigns, conversion_incoming, conversion_messages, conversion_report, delivery
@@ -97,7 +98,7 @@ def count(run: StageRun, buyers: Sequence[Buyer]) -> list[figures.Figure]:
 def report(run: StageRun, found: Sequence[figures.Figure], stands: Sequence[Stand], buyers: Sequence[Buyer]) -> int:
     """Keep the figures and publish the stage report; returns how many figures changed."""
     here = run.runtime
-    changed = here.store.write(partial(figures.record, new=found, at=run.now))
+    changed = telling.keep(run, found)
     shown = conversion_report.markdown_of(run, found, stands, buyers)
     publish("report-conversion", shown, here.language.text("conversion.report"))
     return changed

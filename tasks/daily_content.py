@@ -27,8 +27,9 @@ from qunflow.delivery.poll import poll
 from qunflow.errors import ConfigurationError
 from qunflow.rendering import lint
 from qunflow.rendering.lint import BannedWord, banned_words
+from qunflow.runtime import telling
 from qunflow.runtime.stage import StageRun
-from qunflow.store import figures, members
+from qunflow.store import members
 from tasks import daily_content_numbers as numbers
 from tasks import delivery
 from tasks.checks import publish
@@ -202,7 +203,7 @@ def keep_completion(run: StageRun, written: Written) -> int:
         key_of = {group.group_id: group.group_key for group in members.groups_of(conn, run.community.key)}
         pushes = {day: pushes_of(conn, run, day) for day in days}
     new = [one for day in days for one in numbers.figures_of(run.community.key, day, pushes[day], key_of, run.now)]
-    changed = run.runtime.store.write(partial(figures.record, new=new, at=run.now))
+    changed = telling.keep(run, new)
     report = numbers.stage_report(run, written, pushes[run.day], pushes[days[0]])
     publish("report-daily-content", report, run.runtime.language.text("daily_content.report"))
     return changed

@@ -22,6 +22,7 @@ from qunflow.errors import ConfigurationError, OutOfBounds, QunflowError
 from qunflow.runtime import Runtime
 from qunflow.runtime.holding import Earlier, holding
 from qunflow.runtime.stage import StageRun
+from qunflow.runtime.telling import SETTINGS_NOTE, settings_of
 from qunflow.settings.params import StageParams
 from qunflow.settings.workspace import Community
 from qunflow.store import runs
@@ -71,7 +72,7 @@ def _opened(stage: str, params: StageParams) -> StageRun:
             f"{stage}: {day} has not begun yet in {community.zone} (it is {today} there)",
             "run it for today or a day before, or set the machine's clock right",
         )
-    return StageRun(stage, here, community, day, now, dry_run=not params.sends, backfill=params.backfill)
+    return StageRun(stage, here, community, day, now, not params.sends, params.backfill, params.reopen)
 
 
 def chosen_community(here: Runtime, key: str) -> Community:
@@ -122,8 +123,9 @@ def _finish(run: StageRun, state: Literal["completed", "failed"], problem: str) 
     if run.already_done:
         return
     at = run.runtime.clock.now()
+    notes = {**run.notes, SETTINGS_NOTE: settings_of(run.community, run.stage)}
     run.runtime.store.write(
-        lambda conn: runs.finish(conn, run.run_id, state, run.rows_in, run.rows_out, run.notes, problem, at)
+        lambda conn: runs.finish(conn, run.run_id, state, run.rows_in, run.rows_out, notes, problem, at)
     )
 
 

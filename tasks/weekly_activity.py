@@ -14,8 +14,9 @@ from typing import Any
 import pandas as pd
 
 from qunflow.delivery.links import random_code
+from qunflow.runtime import telling
 from qunflow.runtime.stage import StageRun
-from qunflow.store import activities, figures, inbox
+from qunflow.store import activities, inbox
 from qunflow.weekly_activity.challenge import challenge_of_week, is_opening_day
 from qunflow.weekly_activity.checkins import Arrival, Sorted, sort_arrivals, tap_rows
 from tasks import delivery
@@ -130,6 +131,6 @@ def report_week(run: StageRun) -> int:
     here = run.runtime
     with here.store.reading() as conn:
         found = figures_of(conn, run)
-    changed = here.store.write(partial(figures.record, new=found, at=run.now))
+    changed = telling.keep(run, found)
     publish("report-weekly-activity", markdown_of(run, found), here.language.text("weekly_activity.report"))
     return changed

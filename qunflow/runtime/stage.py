@@ -32,6 +32,7 @@ class StageRun:
     now: datetime
     dry_run: bool
     backfill: bool
+    reopen: bool = False
     run_id: int = 0
     already_done: bool = False
     rows_in: int = 0

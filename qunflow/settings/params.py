@@ -24,6 +24,7 @@ class StageParams(BaseModel):
         "again", title="重复处理", description="again:可以再跑一遍，只补差异；once:当天已跑过就结束(定时任务用)"
     )
     backfill: bool = Field(False, title="补跑", description="补算过去的日子；补跑从不对外发送")
+    reopen: bool = Field(False, title="重开定稿", description="连已经定稿的数字也改；改了什么、为什么都会记下来")
 
     @field_validator("day")
     @classmethod

@@ -89,6 +89,9 @@ communities:
       leave_alarm_new_group_d7: 0.15
       leave_alarm_old_group_month: 0.10
       leave_streak_days: 3
+      publish_from_grade: never     # never | A | B | C | D:数据完整度比这个差，留存数字先扣下
+
+    figures: {{final_after_days: 3}}  # 几天后定稿；之后的差异只记在旁边，不改数字
 
     weekly_activity:
       sop: checkin-week

@@ -128,6 +128,19 @@ class Retention(GroupCare):
     leave_alarm_new_group_d7: Share = Field(0.15, title="新群 7 日退群率告警线")
     leave_alarm_old_group_month: Share = Field(0.10, title="老群月退群率告警线")
     leave_streak_days: Positive = Field(3, title="连续退群天数告警线")
+    publish_from_grade: Literal["never", "A", "B", "C", "D"] = Field(
+        "never",
+        title="数据完整度多好才发布",
+        description="never 不管；B 表示完整度是 A 或 B 才发布留存数字，更差或没评过就先扣下",
+    )
+
+
+class Figures(Part):
+    """数字: until when they may change."""
+
+    final_after_days: Whole = Field(
+        3, title="几天后定稿", description="过了这么多天数字就定稿，之后来的差异只在旁边记一笔，不改数字"
+    )
 
 
 class Award(Part):
@@ -225,6 +238,7 @@ class Community(Part):
     test_share: Share = Field(0.3, title="第二批占多少", description="测试群之后先放行几成的群，其余是第三批")
     acquisition: Acquisition = Field(Acquisition(), title="拉新")
     retention: Retention = Field(Retention(), title="留存")
+    figures: Figures = Field(Figures(), title="数字")
     weekly_activity: WeeklyActivity = Field(WeeklyActivity(), title="每周活动")
     offers: tuple[Offer, ...] = Field((), title="推品")
     coupons: tuple[Coupon, ...] = Field((), title="优惠券")

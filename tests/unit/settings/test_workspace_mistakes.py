@@ -53,6 +53,8 @@ MISTAKES = [
     ("unknown offer", "offer: orange-5jin", "offer: orange-5", "orange-5", "unknown offer", "'orange-5jin'?"),
     ("unknown coupon", "coupon: orange3", "coupon: orange4", "orange4", "unknown coupon", "'orange3'?"),
     ("welcome coupon", "coupon: welcome3\n", "coupon: welcom\n", "welcom", "unknown coupon", "'welcome3'?"),
+    ("final days", "{final_after_days: 3}", "{final_after_days: -1}", "-1", "found -1", "0 or more"),
+    ("publish grade", "from_grade: never", "from_grade: E", "E", "found 'E'", "valid: never, A, B, C, D"),
     ("form community", "community: neighbours", "community: neighbors", "neighbors", "unknown community", "neighbours"),
     (
         "host",
