@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from importlib import import_module
 from itertools import accumulate
 from math import exp, log, sqrt
@@ -156,6 +156,55 @@ class MemberRisk:
     risk: float
     band: Band
     causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BandCount:
+    """Members of a band today, and how many of them are expected to have left in a week."""
+
+    band: Band
+    people: int
+    expected: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChurnOutlook:
+    """The members of today by band; ``bands`` is empty where no risk may be shown, and ``judged`` says why."""
+
+    members: int
+    judged: Judged | NoRisk
+    bands: tuple[BandCount, ...] = ()
+
+    @property
+    def state(self) -> State | Lack:
+        """Whether risks are shown, or why not."""
+        return self.judged.reason if isinstance(self.judged, NoRisk) else self.judged.check.state
+
+
+def outlook(found: Sequence[Tally], today: Sequence[Tally]) -> ChurnOutlook:
+    """
+    What is expected of today's members.
+
+    Args:
+        found: past weeks with their leavers.
+        today: the members of today; their leavers are not known and not looked at.
+    """
+    members, past = sum(tally.people for tally in today), judged(found)
+    if isinstance(past, NoRisk) or past.check.state != "shown":
+        return ChurnOutlook(members, past)
+    people, expected = dict.fromkeys(BANDS, 0), dict.fromkeys(BANDS, 0.0)
+    for tally in today:
+        risk = past.card.risk(tally.classes)
+        people[past.card.band(risk)] += tally.people
+        expected[past.card.band(risk)] += risk * tally.people
+    return ChurnOutlook(members, past, tuple(BandCount(band, people[band], expected[band]) for band in BANDS))
+
+
+def tally_of(row: Mapping[str, int]) -> Tally:
+    """A row of ``churn_days.tallies``."""
+    day = date(1970, 1, 1) + timedelta(days=int(row["day"]))
+    classes = tuple(int(row[f"class_{sign.name}"]) for sign in SIGNS)
+    return Tally(day, classes, int(row["people"]), int(row["leavers"]))
 
 
 def judged(found: Sequence[Tally]) -> Judged | NoRisk:

@@ -124,6 +124,18 @@ def _board() -> list[Figure]:
     return found
 
 
+def _outlook() -> list[Figure]:
+    found = [figure("stay_forecast_state", 812, state="told"), figure("churn_state", 561, state="shown")]
+    for day, share in ((1, 0.97), (3, 0.93), (7, 0.86), (14, 0.8), (30, 0.7)):
+        found.append(figure("mean_stay_rate", share, "rate", day=str(day)))
+    for day, low, share, high in ((60, 0.55, 0.61, 0.67), (90, 0.46, 0.55, 0.63)):
+        for name, value in (("_low", low), ("", share), ("_high", high)):
+            found.append(figure(f"stay_forecast{name}", value, "rate", day=str(day)))
+    for band, people, expected in (("high", 12, 4), ("middle", 80, 6), ("low", 469, 5)):
+        found.append(figure("churn_risk", people, of=(expected, people), band=band))
+    return found
+
+
 def _pushes() -> list[PushLine]:
     lines = []
     for back in range(7):
@@ -154,7 +166,7 @@ def _checks() -> list[CheckLine]:
 def full() -> ReportData:
     """A community with every section filled."""
     chance = random.Random(7)
-    figures = [*_funnel(), *_retention(chance), *_days(chance), *_week(), *_conversion(), *_board()]
+    figures = [*_funnel(), *_retention(chance), *_days(chance), *_week(), *_conversion(), *_board(), *_outlook()]
     return ReportData(
         brand="小满生活",
         community="小满邻里",
