@@ -3,15 +3,18 @@ What must be true before retention is measured and before its figures are kept.
 
 ``INPUT`` sees one row: the counts of ``qunflow.retention.dirt.Dirt``, made in one pass over the history. Dirt is a
 fact of every real log and robustly handled, so it warns. ``OUTPUT`` sees one row a figure (columns: name,
-dimensions, value, numerator, denominator) and guards the arithmetic.
+dimensions, value, numerator, denominator) and guards the arithmetic. ``publishable`` sees one row: the grade of the
+data behind the figures (columns: day, grade; ``-`` where nobody graded them).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from data_checks.gate import Suite
+from qunflow.community.completeness import GRADES
 
 SHARES = ("stay_rate", "active_rate", "mean_stay_rate", "mean_active_rate")
 PARTS_OF_A_WHOLE = (*SHARES, "activity_matrix")
@@ -110,3 +113,33 @@ OUTPUT = Suite(
     _output,
     columns={"name": "text", "dimensions": "text", "value": "number", "numerator": "number", "denominator": "number"},
 )
+
+
+def publishable(from_grade: str) -> Suite:
+    """
+    Whether the data behind the figures are complete enough to publish them.
+
+    Args:
+        from_grade: the worst grade that is: A, B, C or D; ``never`` holds nothing back.
+    """
+    return Suite(
+        "retention_publish",
+        "retention",
+        partial(_publishable, from_grade),
+        id_column="day",
+        min_rows=1,
+        columns={"day": "text", "grade": "text"},
+    )
+
+
+def _publishable(from_grade: str) -> Sequence[Any]:
+    import great_expectations.expectations as gxe
+
+    if from_grade not in GRADES:
+        return []
+    meta = {
+        "zh": f"数据完整度至少是 {from_grade}，留存数字才发布",
+        "en": f"the data are graded {from_grade} or better, so that retention may be published",
+    }
+    accepted = list(GRADES[: GRADES.index(from_grade) + 1])
+    return [gxe.ExpectColumnValuesToBeInSet(column="grade", value_set=accepted, meta=meta)]

@@ -14,6 +14,7 @@ from data_checks.retention import INPUT, OUTPUT
 from qunflow.retention.params import RetentionParams
 from tasks import retention as measuring
 from tasks.checks import check
+from tasks.retention_publishing import require_grade
 from tasks.stage_run import stage_run
 
 
@@ -35,7 +36,8 @@ def retention(params: RetentionParams = RetentionParams()) -> dict[str, Any]:
         board = measuring.measure_groups(plan)
         found = measuring.all_figures(plan, cohort, board)
         check(measuring.figures_frame(found), OUTPUT, run.run_id)
-        changed = measuring.keep_figures(plan, found)
+        require_grade(run, run.day)
+        changed = measuring.keep_figures(run, plan, found)
         measuring.publish_report(plan, seen, cohort, board)
         run.rows_in, run.rows_out = seen.events, len(found)
         run.notes |= {"figures_changed": changed, "alarms": sum(len(line.ringing) for line in board)}

@@ -11,9 +11,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from qunflow import runtime
 from qunflow.clock import day_bounds
+from qunflow.community.finality import Reason
 from qunflow.errors import ConfigurationError
 from qunflow.retention import alarms, cohorts, groups, health
 from qunflow.retention.cells import cells_of, weighted_means
@@ -23,6 +25,7 @@ from qunflow.retention.params import RetentionParams
 from qunflow.retention.periods import label_of
 from qunflow.retention.plan import CohortMeasure, GroupMeasure, MatrixCell, MeasuredGroup, Plan
 from qunflow.runtime.stage import StageRun
+from qunflow.runtime.telling import terms_of
 from qunflow.settings.words import did_you_mean
 from qunflow.store import figures, members
 from qunflow.store.events import KINDS
@@ -109,11 +112,16 @@ def measure_groups(plan: Plan) -> tuple[GroupMeasure, ...]:
 
 
 @step("留存:记数字", timeout_s=300)
-def keep_figures(plan: Plan, found: list[figures.Figure]) -> int:
+def keep_figures(run: StageRun, plan: Plan, found: list[figures.Figure]) -> int:
     """Record the figures of the day; the same figures again change nothing. Returns how many are new or revised."""
-    here = runtime.current()
-    key, day, at = plan.scope.community, plan.scope.day, here.clock.now()
-    return here.store.write(lambda conn: figures.record_day(conn, key, "retention", day, found, at))
+    key, day, at = plan.scope.community, plan.scope.day, run.runtime.clock.now()
+    usual = (run.community.retention.period, run.community.retention.active_kinds)
+    reason = None if (plan.period, plan.kinds) == usual else Reason.SETTINGS_CHANGED
+
+    def record(conn: Connection) -> int:
+        return figures.record_day(conn, key, "retention", day, found, at, terms=terms_of(conn, run, reason))
+
+    return run.runtime.store.write(record)
 
 
 @step("留存:出报告", timeout_s=120)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -52,6 +52,18 @@ def grades_on(conn: Connection, community: str, days: Iterable[date]) -> dict[da
         day: Grades(found.get(None), {group: letter for group, letter in found.items() if group is not None})
         for day, found in letters.items()
     }
+
+
+def grade_behind(conn: Connection, community: str, day: date) -> tuple[date, str | None]:
+    """
+    The community's grade that figures about a day stand on, and the day it is of.
+
+    While a day goes on it cannot be graded: what is told of it then stands on the day before.
+    """
+    before = day - timedelta(days=1)
+    known = grades_on(conn, community, [before, day])
+    found = next((one for one in (day, before) if known[one].community), day)
+    return found, known[found].community
 
 
 def graded(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from qunflow.errors import BadInput, CheckFailed, ConfigurationError, StoreBusy
 from qunflow.retention.params import RetentionParams
 from qunflow.runtime import Runtime, open_runtime
 from qunflow.settings.scaffold import write_workspace
-from qunflow.store import figures, members, runs
-from qunflow.store.figures import Figure
+from qunflow.store import figure_changes, figures, members, runs
+from qunflow.store.figures import Figure, Reason
 from qunflow.store.importing.events import EventFile, import_events
 from qunflow.store.importing.mapping import parse_kinds, parse_map
 from qunflow.store.tables import check_results
@@ -198,11 +198,11 @@ def test_a_transient_failure_recovers(here: Runtime, monkeypatch: pytest.MonkeyP
     """A store that is busy once does not fail the day."""
     record_day, calls = figures.record_day, []
 
-    def busy_once(*given: Any) -> int:
+    def busy_once(*given: Any, **named: Any) -> int:
         calls.append(1)
         if len(calls) == 1:
             raise StoreBusy("locked", "try again")
-        return record_day(*given)
+        return record_day(*given, **named)
 
     monkeypatch.setattr(figures, "record_day", busy_once)
     monkeypatch.setattr("tasks.retention.keep_figures", keep_at_once())
@@ -282,3 +282,61 @@ def test_the_report_shows_pictures_and_dirt(here: Runtime) -> None:
     assert "未到期" in pictures[0]
     assert all(group.name in pictures[2] for group in here.workspace.communities[0].groups)
     assert "没入群就退群(不计): 1" in text
+
+
+def graded(here: Runtime, letter: str, day: date) -> None:
+    key = here.workspace.communities[0].key
+    made = Figure(key, "acquisition", "completeness", day, letter, "text", "roster+callbacks+statistics")
+    here.store.write(lambda conn: figures.record(conn, [made], here.clock.now()))
+
+
+def with_setting(here: Runtime, **settings: Any) -> Any:
+    """The runtime with other settings of retention, for the length of a block."""
+    (community,) = here.workspace.communities
+    changed = community.model_copy(update={"retention": community.retention.model_copy(update=settings)})
+    return runtime.using(replace(here, workspace=here.workspace.model_copy(update={"communities": (changed,)})))
+
+
+def test_figures_are_withheld_while_the_data_are_worse_than_the_setting(here: Runtime) -> None:
+    """Ungraded and D-graded data publish nothing and say why; graded B they are published, with their grade later."""
+    with with_setting(here, publish_from_grade="B"):
+        with pytest.raises(CheckFailed, match="no completeness grade") as ungraded:
+            measure()
+        graded(here, "D", DAY - timedelta(days=1))
+        with pytest.raises(CheckFailed, match="2026-02-01 have completeness D, and publish_from_grade is B"):
+            measure()
+        assert kept(here, "stay_rate") == []
+        graded(here, "B", DAY - timedelta(days=1))
+        measure()
+    assert "run acquisition" in ungraded.value.next_step
+    assert kept(here, "stay_rate") != []
+    with here.store.reading() as conn:
+        last = runs.of_day(conn, here.workspace.communities[0].key, DAY)
+    assert [run.state for run in last] == ["failed", "failed", "completed"]
+
+
+def test_a_grade_never_holds_figures_back_unless_the_settings_say_so(here: Runtime) -> None:
+    """By default a D is told beside the figures and stops nothing."""
+    graded(here, "D", DAY)
+    measure()
+    assert {figure.grade for figure in kept(here, "stay_rate")} == {"D"}
+
+
+def test_a_late_event_after_the_figure_is_final_stands_beside_it(here: Runtime) -> None:
+    """A backfill a week later leaves the told figure, keeps the correction with its reason, and changes it only when
+    the form says so."""
+    measure()
+    key = here.workspace.communities[0].key
+    with runtime.using(replace(here, clock=FixedClock(NOON + timedelta(days=7)))):
+        measure(backfill=True)
+        told = cells(here, "stay_rate")["2026-01-05", "3"]
+        bring(here, "who,what,when,group\ne,leave,2026-01-12 10:00,{second}\n")
+        measure(backfill=True)
+        assert cells(here, "stay_rate")["2026-01-05", "3"] == told
+        with here.store.reading() as conn:
+            late = [one for one in figure_changes.changes(conn, key, name="stay_rate") if not one.applied]
+        assert {(one.reason, one.old_fraction, one.new_fraction) for one in late if one.dimensions["day"] == "3"} == {
+            (Reason.BACKFILL, (4, 5), (3, 5))
+        }
+        measure(backfill=True, reopen=True)
+    assert cells(here, "stay_rate")["2026-01-05", "3"] == (3, 5)
