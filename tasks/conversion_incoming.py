@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +24,7 @@ from qunflow.store import campaigns, inbox
 from qunflow.store import orders as kept
 from qunflow.store.attributing import attributed, order_of, row_of, sources_of_links, with_known
 from qunflow.store.inbox import InboxRow
-from qunflow.store.vault import Vault
+from tasks.conversion_persons import with_buyers, with_known_buyers
 
 INBOX_LIMIT = 20_000
 # An offer's delivery may be known later than the orders it brought.
@@ -37,7 +36,7 @@ def read(conn: Connection, run: StageRun) -> Incoming:
     vault = run.runtime.vault
     clicks = [_click(row) for row in inbox.unapplied(conn, vault, "click", INBOX_LIMIT)]
     rows = inbox.unapplied(conn, vault, "order", INBOX_LIMIT)
-    orders = _with_persons(conn, vault, [_order(row) for row in rows])
+    orders = with_known_buyers(conn, vault, [_order(row) for row in rows])
     codes = {one.code for one, _ in clicks} | {one.order.short_code for one in orders if one.order}
     links = sources_of_links(conn, codes)
     own = [(one, at) for one, at in clicks if _is_ours(links.get(one.code), run)]
@@ -52,6 +51,7 @@ def read(conn: Connection, run: StageRun) -> Incoming:
 
 def keep(conn: Connection, *, run: StageRun, incoming: Incoming) -> int:
     """Write clicks and orders into state and history and say of every row what became of it; returns orders kept."""
+    incoming = with_buyers(conn, run, incoming)
     usable = [one for one in incoming.orders if one.order and not problem_with_order(one, run.now)]
     found = _attributed(conn, run, [one.order for one in usable if one.order])
     kept.keep_orders(conn, [row_of(run.community.key, one) for one in found])
@@ -80,23 +80,10 @@ def _body(row: InboxRow) -> dict[str, Any]:
 def _order(row: InboxRow) -> OrderArrival:
     body = _body(row)
     order = read_order(body)
+    usable, reason = (None, order) if isinstance(order, str) else (order, "")
+    accounts = {name: str(body.get(name) or "") for name in ("external_userid", "unionid", "openid")}
     phone = e164(str(body["phone"])) if body.get("phone") else None
-    bought_by = (str(body.get("external_userid") or ""), phone or "")
-    if isinstance(order, str):
-        return OrderArrival(row.inbox_id, row.received_at, None, order, *bought_by)
-    return OrderArrival(row.inbox_id, row.received_at, order, "", *bought_by)
-
-
-def _with_persons(conn: Connection, vault: Vault, arrivals: list[OrderArrival]) -> list[OrderArrival]:
-    by_id = vault.known_persons(
-        conn, "external_userid", {one.external_userid for one in arrivals if one.external_userid}
-    )
-    by_phone = vault.known_persons(conn, "phone", {one.phone for one in arrivals if one.phone})
-    found = []
-    for one in arrivals:
-        person_id = by_id.get(one.external_userid) or by_phone.get(one.phone)
-        found.append(replace(one, order=replace(one.order, person_id=person_id)) if one.order else one)
-    return found
+    return OrderArrival(row.inbox_id, row.received_at, usable, reason, **accounts, phone=phone or "")
 
 
 def _is_ours(source: Source | None, run: StageRun) -> bool:

@@ -20,14 +20,16 @@ _DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class OrderArrival:
-    """An order hook as it came: the order, or the reason why it is none; who bought may be known by id or phone."""
+    """An order hook as it came: the order, or the reason why it is none, and what it says of who bought."""
 
     inbox_id: int
     received_at: datetime
     order: Order | None
     reason: str
-    external_userid: str = ""
-    phone: str = ""
+    external_userid: str = field(default="", repr=False)
+    unionid: str = field(default="", repr=False)
+    openid: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
 
 
 def problem_with_click(click: Click, links: Mapping[str, Source], now: datetime) -> str:

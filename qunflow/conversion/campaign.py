@@ -143,11 +143,6 @@ def next_state(state: str, campaign: Dated, day: date, *, warmed_up: bool, decis
     return OFFERED if sells else HELD
 
 
-def groups_to_offer(warm_ups: Iterable[WarmUp]) -> frozenset[int]:
-    """The groups that may be shown the offer: those where a warm-up was really delivered. Never a bare link."""
-    return frozenset(one.group_id for one in warm_ups if one.delivered)
-
-
 def campaigns_on(campaigns: Iterable[Dated], day: date) -> tuple[str, ...]:
     """Keys of the campaigns that have something to do on a local day: from the warm-up to the day after closing."""
     return tuple(one.key for one in campaigns if one.warm_up_on <= day and (day - one.closes_on).days <= 1)

@@ -8,14 +8,14 @@ balance. Whoever shows too many codes that do not exist has to wait; each of tho
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import Connection, func, select, update
 
-from qunflow.store import audit, ledger
+from qunflow.store import audit, ledger, people
 from qunflow.store.engine import lock
 from qunflow.store.rows import chunks, insert_ignore
 from qunflow.store.tables import audit_log, coupons
@@ -108,7 +108,7 @@ def redeem(conn: Connection, code: str, at: datetime, guesser: str = "") -> Rede
     used = update(coupons).where(coupons.c.code == wanted, coupons.c.redeemed_at.is_(None)).values(redeemed_at=at)
     if conn.execute(used).rowcount == 0:
         return "used_before"
-    ledger.book_many(conn, [_used(row, _REDEEMED, "redeemed")], at)
+    ledger.book_many(conn, _from_where_it_was_issued(conn, [_used(row, _REDEEMED, "redeemed")]), at)
     return "redeemed"
 
 
@@ -119,7 +119,24 @@ def expire(conn: Connection, at: datetime) -> int:
     rows = list(conn.execute(late))
     over = _over(conn, [row.event_key for row in rows])
     due = [_used(row, _EXPIRED, "expired") for row in rows if row.event_key not in over]
-    return len(ledger.book_many(conn, due, at))
+    return len(ledger.book_many(conn, _from_where_it_was_issued(conn, due), at))
+
+
+def as_issued(code: str) -> str:
+    """A code as we issue it, from one as people write it: lower case, spaces, the look-alikes I, L and O."""
+    return code.strip().upper().translate(_READ_AS)
+
+
+def holders(conn: Connection, written: Iterable[str]) -> dict[str, int]:
+    """Code as written → the person it was given to; codes for whoever shows them, and of the erased, are left out."""
+    codes_of = {one: (one.strip(), as_issued(one)) for one in written if one}
+    found: dict[str, int] = {}
+    for part in chunks({code for both in codes_of.values() for code in both}):
+        query = select(coupons.c.code, coupons.c.person_id).where(coupons.c.person_id.is_not(None))
+        found.update({row.code: row.person_id for row in conn.execute(query.where(coupons.c.code.in_(part)))})
+    gone = people.erased(conn, found.values())
+    held = {one: found.get(code) or found.get(issued) for one, (code, issued) in codes_of.items()}
+    return {one: person for one, person in held.items() if person is not None and person not in gone}
 
 
 def hold(conn: Connection) -> None:
@@ -179,3 +196,18 @@ def _used(row: Any, prefix: str, reason: str) -> ledger.Entry:
     person = {} if row.person_id is None else {held: row.person_id}
     moved = {held: -1, f"coupon:{reason}:{row.offer_key}": 1}
     return ledger.Entry(f"{prefix}{row.event_key}", row.community, "coupon", reason, moved, person)
+
+
+def _from_where_it_was_issued(conn: Connection, uses: Sequence[ledger.Entry]) -> list[ledger.Entry]:
+    """Uses taken out of the accounts the coupons were issued into: after a merge those bear the holder's old number."""
+    key_of = {use.event_key: f"{_ISSUED}{use.event_key.removeprefix(_REDEEMED).removeprefix(_EXPIRED)}" for use in uses}
+    account_of = ledger.receivers(conn, key_of.values())
+    return [_out_of(account_of.get(key_of[use.event_key]), use) for use in uses]
+
+
+def _out_of(account: str | None, use: ledger.Entry) -> ledger.Entry:
+    if account is None:
+        return use
+    now = {name: account if amount < 0 else name for name, amount in use.postings.items()}
+    postings = {now[name]: amount for name, amount in use.postings.items()}
+    return replace(use, postings=postings, person_of={now[name]: who for name, who in use.person_of.items()})

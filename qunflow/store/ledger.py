@@ -160,6 +160,16 @@ def booked(conn: Connection, event_keys: Iterable[str]) -> set[str]:
     return found
 
 
+def receivers(conn: Connection, event_keys: Iterable[str]) -> dict[str, str]:
+    """Event key → the account that got something by it, for entries with one such account."""
+    found: dict[str, str] = {}
+    for part in chunks(event_keys):
+        query = select(ledger_entries.c.event_key, ledger_postings.c.account).join(ledger_postings)
+        rows = conn.execute(query.where(ledger_entries.c.event_key.in_(part), ledger_postings.c.amount > 0))
+        found.update({row.event_key: row.account for row in rows})
+    return found
+
+
 def reversal_key(event_key: str) -> str:
     """The one event key under which an entry can be reversed."""
     plain = f"{REVERSAL}{event_key}"

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
+from qunflow.store.coupons import as_issued
 from qunflow.store.rows import chunks, upsert
 from qunflow.store.tables import coupons, orders, short_links
 
@@ -90,12 +91,14 @@ def links_by_code(conn: Connection, codes: Iterable[str]) -> dict[str, LinkRow]:
 
 
 def coupons_by_code(conn: Connection, codes: Iterable[str]) -> dict[str, CouponRow]:
-    """The coupons with these codes."""
+    """The coupons with these codes, each under the code as it was written; look-alikes are understood."""
+    issued = {code: as_issued(code) for code in codes}
     found: dict[str, CouponRow] = {}
-    for part in chunks(set(codes)):
+    for part in chunks({*issued, *issued.values()}):
         query = select(*(coupons.c[name] for name in CouponRow.__slots__)).where(coupons.c.code.in_(part))
         found.update({row.code: CouponRow(*row) for row in conn.execute(query)})
-    return found
+    named = {code: found.get(code) or found.get(kept) for code, kept in issued.items()}
+    return {code: row for code, row in named.items() if row}
 
 
 def unattributed(conn: Connection, community: str, paid_since: datetime) -> list[OrderRow]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from qunflow.store.rows import chunks, insert_ignore, insert_new
-from qunflow.store.tables import contacts, memberships, suppressions
+from qunflow.store.tables import contacts, persons, suppressions
 
 SuppressionKind = Literal["opt_out", "do_not_invite", "support_case"]
 
@@ -56,13 +56,13 @@ def contacts_of(conn: Connection, community: str, *, with_deleted: bool = False)
     return [Contact(*row) for row in conn.execute(query.order_by(contacts.c.added_at, contacts.c.person_id))]
 
 
-def not_joined(conn: Connection, community: str) -> list[Contact]:
-    """Friends who never were in any group, by the instant they were added."""
-    ever = select(memberships.c.person_id).where(memberships.c.person_id == contacts.c.person_id).exists()
-    query = select(*(contacts.c[name] for name in Contact.__slots__)).where(
-        contacts.c.community == community, contacts.c.deleted_at.is_(None), ~ever
-    )
-    return [Contact(*row) for row in conn.execute(query.order_by(contacts.c.added_at, contacts.c.person_id))]
+def erased(conn: Connection, person_ids: Iterable[int]) -> set[int]:
+    """Which of these persons were forgotten because they asked for it."""
+    found: set[int] = set()
+    for part in chunks(dict.fromkeys(person_ids)):
+        query = select(persons.c.person_id).where(persons.c.person_id.in_(part), persons.c.erased_at.is_not(None))
+        found.update(conn.execute(query).scalars())
+    return found
 
 
 def suppress(conn: Connection, person_ids: Iterable[int], kind: SuppressionKind, since: datetime, source: str) -> int:

@@ -48,6 +48,8 @@ class OrderHook(BaseModel):
     paid_at: AwareDatetime
     refunded_fen: Fen | None = None
     external_userid: Short = ""
+    unionid: Short = ""
+    openid: Short = ""
     phone: Short = ""
     link_code: Short = ""
     coupon: Short = ""

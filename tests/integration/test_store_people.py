@@ -7,10 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
-from qunflow.store import audit, leads, members, people
+from qunflow.store import audit, leads, people
 from qunflow.store.engine import Store
 from qunflow.store.leads import Lead
-from qunflow.store.members import Join
 from qunflow.store.people import Contact
 from qunflow.store.tables import groups
 from qunflow.store.vault import Vault
@@ -66,13 +65,11 @@ def test_a_friendship_can_end_and_begin_again(store: Store, persons: list[int]) 
         assert people.contacts_of(conn, "n") == [back]
 
 
-def test_who_never_joined_is_told_from_who_left(store: Store, persons: list[int], group: int) -> None:
-    """A friend who was in a group once is not asked as a stranger."""
+def test_who_was_forgotten_is_told_from_who_was_not(store: Store, vault: Vault, persons: list[int]) -> None:
+    """Nobody may be made anew of a person who asked to be erased."""
     with store.writing() as conn:
-        people.add_contacts(conn, [contact(person) for person in persons[:2]])
-        members.apply_joins(conn, [Join(group, persons[0], AT)], AT)
-        members.apply_leaves(conn, [members.Leave(group, persons[0], AT + HOUR, "callback")])
-        assert [found.person_id for found in people.not_joined(conn, "n")] == [persons[1]]
+        vault.erase(conn, persons[1], AT)
+        assert people.erased(conn, [*persons, 999]) == {persons[1]}
 
 
 def test_who_asked_to_be_left_alone_is_found(store: Store, persons: list[int]) -> None:

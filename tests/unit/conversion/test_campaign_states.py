@@ -21,7 +21,6 @@ from qunflow.conversion.campaign import (
     WARMED_UP,
     WarmUp,
     campaigns_on,
-    groups_to_offer,
     judge,
     next_state,
     reserves_mass_task,
@@ -120,12 +119,11 @@ def test_responses_never_exceed_the_group() -> None:
     assert WarmUp(1, True, replies=3, clickers=2, members=40).responses == 5
 
 
-def test_a_group_without_warm_up_is_left_out_of_rate_and_offer() -> None:
-    """A group whose warm-up was never delivered neither spoils the rate nor gets a bare link."""
+def test_a_group_without_warm_up_is_left_out_of_the_rate() -> None:
+    """A group whose warm-up was never delivered does not spoil the rate; without any there is none."""
     warm_ups = [WarmUp(1, True, 10, 0, 100), WarmUp(2, False, 0, 0, 100), WarmUp(3, True, 0, 30, 100)]
 
     assert response_rate(warm_ups) == 0.2
-    assert groups_to_offer(warm_ups) == {1, 3}
     assert response_rate([WarmUp(2, False, 0, 0, 100)]) is None
 
 

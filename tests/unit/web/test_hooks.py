@@ -158,6 +158,15 @@ def test_an_order_is_kept_under_number_and_status(client: TestClient, ports: Web
     ]  # fmt: skip
 
 
+def test_an_order_keeps_everything_it_says_of_the_buyer(client: TestClient, ports: WebPorts) -> None:
+    """Phone and the three ids of the platform are kept for joining; what nobody knows is not."""
+    buyer = {"phone": "13800138000", "openid": "oP1", "unionid": "oU1", "external_userid": "wm1"}
+    assert post(client, "/hooks/orders", {**ORDER, **buyer, "nickname": "小林"})[0] == 200
+    (row,) = kept(ports, "order")
+    assert isinstance(row.body, dict)
+    assert {name: row.body.get(name) for name in (*buyer, "nickname")} == {**buyer, "nickname": None}
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
