@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select, update
 
 from qunflow.store import audit, ledger, people
 from qunflow.store.engine import lock
-from qunflow.store.rows import chunks, insert_ignore
+from qunflow.store.rows import chunks, insert_ignore, insert_new
 from qunflow.store.tables import audit_log, coupons
 
 # Crockford's base 32: no I, L, O or U, so a code survives being read aloud.
@@ -54,6 +54,20 @@ class CouponOrder:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class BroughtCoupon:
+    """A coupon another system made, as it stands there: ``redeemed_at`` is None while nobody used it."""
+
+    code: str
+    event_key: str
+    offer_key: str
+    community: str
+    person_id: int | None
+    issued_at: datetime
+    expires_at: datetime
+    redeemed_at: datetime | None = None
+
+
 def new_code(choice: Callable[[str], str] = secrets.choice) -> str:
     """Thirteen characters from a cryptographic source."""
     return "".join(choice(ALPHABET) for _ in range(LENGTH))
@@ -77,6 +91,30 @@ def issue(
     return codes(conn, [order.event_key for order in orders])
 
 
+def bring_in(conn: Connection, brought: Sequence[BroughtCoupon], at: datetime) -> set[str]:
+    """
+    Take coupons of another system into the books, with their use; a code that is known stays as it is.
+
+    Returns:
+        The codes that are new.
+    """
+    rows = [{name: getattr(one, name) for name in BroughtCoupon.__slots__} for one in brought]
+    new = {row[0] for row in insert_new(conn, coupons, rows, ["code"])}
+    fresh = [one for one in brought if one.code in new]
+    issued = [
+        _issued(CouponOrder(one.event_key, one.offer_key, one.community, one.person_id, one.expires_at))
+        for one in fresh
+    ]
+    used = [_used(one, _REDEEMED, "redeemed") for one in fresh if one.redeemed_at is not None]
+    ledger.book_many(conn, [*issued, *used], at)
+    return new
+
+
+def booked_as(event_key: str) -> tuple[str, str]:
+    """Under which keys the ledger has a coupon's issue and its use."""
+    return f"{_ISSUED}{event_key}", f"{_REDEEMED}{event_key}"
+
+
 def codes(conn: Connection, event_keys: Sequence[str]) -> dict[str, str]:
     """The codes issued for these reasons; reasons without one are left out."""
     found: dict[str, str] = {}
@@ -97,15 +135,14 @@ def redeem(conn: Connection, code: str, at: datetime, guesser: str = "") -> Rede
     if guesser and _is_locked(conn, guesser, at):
         return "locked"
     hold(conn)
-    wanted = code.strip().upper().translate(_READ_AS)
-    row = conn.execute(select(coupons).where(coupons.c.code == wanted)).first()
+    row = _shown(conn, code.strip())
     if row is None:
         if guesser:
             audit.record(conn, guesser, _GUESSED, guesser, at)
         return "unknown"
     if row.redeemed_at is None and (row.expires_at <= at or _over(conn, [row.event_key])):
         return "expired"
-    used = update(coupons).where(coupons.c.code == wanted, coupons.c.redeemed_at.is_(None)).values(redeemed_at=at)
+    used = update(coupons).where(coupons.c.code == row.code, coupons.c.redeemed_at.is_(None)).values(redeemed_at=at)
     if conn.execute(used).rowcount == 0:
         return "used_before"
     ledger.book_many(conn, _from_where_it_was_issued(conn, [_used(row, _REDEEMED, "redeemed")]), at)
@@ -151,6 +188,13 @@ def withdraw(conn: Connection, issued_key: str, at: datetime) -> bool:
     if _over(conn, [event_key]):
         return False
     return conn.execute(update(coupons).where(*open_still).values(expires_at=at)).rowcount == 1
+
+
+def _shown(conn: Connection, code: str) -> Any:
+    """The coupon of a code: as it is written, for codes of other systems, else as ours are read aloud."""
+    ours = code.upper().translate(_READ_AS)
+    rows = {row.code: row for row in conn.execute(select(coupons).where(coupons.c.code.in_([code, ours])))}
+    return rows.get(code) or rows.get(ours)
 
 
 def _over(conn: Connection, event_keys: Sequence[str]) -> set[str]:
