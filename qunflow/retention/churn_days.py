@@ -81,7 +81,9 @@ def member_days(events: ir.Table, pushes: ir.Table | None, kinds: Sequence[str],
     members = inside.group_by(["day", "person_id"]).aggregate(
         since=inside.since.min(), leaving_percent=inside.leaving.max(), pushes=inside.pushed.fill_null(0).sum()
     )
-    known = _joined(_joined(members, _acts(events, kinds, numbers)), _there_later(spans, numbers))
+    # Said apart from the joins, so that an engine need not open what is older.
+    lately = events.filter(events.local_day > min(days) - timedelta(days=_LONGEST_QUIET_DAYS))
+    known = _joined(_joined(members, _acts(lately, kinds, numbers)), _there_later(spans, numbers))
     return _valued(known)
 
 

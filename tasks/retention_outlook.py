@@ -1,0 +1,147 @@
+"""
+What is ahead, in a run: the stay rate drawn on and the risk to leave, worked out from the history, as figures.
+
+``stay_forecast``, ``stay_forecast_low``, ``stay_forecast_high`` {day}: of how many people is the denominator ·
+``stay_forecast_state`` {state}: told, or why there is no forecast · ``churn_risk`` {band}: members, of whom numerator
+are expected to leave in a week; only where risks may be shown · ``churn_state`` {state}: shown, or why not ·
+``churn_brier``, ``churn_brier_base``, ``churn_auc`` of the held-out weeks · ``churn_told``, ``churn_left`` {bin}.
+Who may leave is in none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from qunflow import runtime
+from qunflow.retention import churn
+from qunflow.retention.cells import Cell
+from qunflow.retention.churn_days import HORIZON_DAYS, WEEKS_SEEN, member_days, reference_days, tallies
+from qunflow.retention.events import counted
+from qunflow.retention.forecast import Forecast, TooLittle, courses_of, forecast
+from qunflow.retention.plan import CohortMeasure, Plan
+from qunflow.store.figures import Figure, Unit, Value
+from qunflow.store.tables import targets
+from tasks.checks import publish
+from tasks.retention_outlook_page import engineers_page
+from tasks.step import step
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+SOURCE = "history"
+AHEAD_DAYS = (14, 30, 60, 90)
+# Older cohorts joined another community: its offers, its people and its habits were others.
+POOLED_DAYS = 120
+
+
+@step("留存:往后估", timeout_s=300)
+def foresee_stay(plan: Plan, cohort: CohortMeasure) -> Forecast | TooLittle:
+    """The stay rate of the last months' cohorts drawn on; the same cells on the same day give the same figures."""
+    recent = plan.scope.day - timedelta(days=POOLED_DAYS)
+    cells = [cell for cell in cohort.stay if _first_day(cell) >= recent]
+    return forecast(courses_of(cells), AHEAD_DAYS, seed=plan.scope.day.toordinal())
+
+
+@step("留存:谁可能走", timeout_s=1800)
+def weigh_churn(plan: Plan) -> churn.ChurnOutlook:
+    """Learn from the weeks behind who leaves, and hold it against today's members."""
+    here, through = runtime.current(), plan.complete_through
+    events = counted(here.history.table(), plan.scope).filter(lambda t: t.local_day <= through)
+    first = events.local_day.min().to_pyarrow().as_py()
+    days = reference_days(first, through) if first else ()
+    rows = tallies(member_days(events, _pushes(plan), plan.kinds, (*days, through))).to_pandas().to_dict("records")
+    found = [churn.tally_of(row) for row in rows]
+    return churn.outlook([t for t in found if t.day < through], [t for t in found if t.day == through])
+
+
+@step("留存:往后看的数据页", timeout_s=120)
+def publish_outlook(plan: Plan, stay: Forecast | TooLittle, leaving: churn.ChurnOutlook) -> None:
+    """Show the engineer's page in the Prefect UI: fits, ranges, calibration."""
+    words = runtime.current().language
+    publish("report-retention-outlook", engineers_page(stay, leaving, words), words.text("outlook.engineer.title"))
+
+
+def forecast_figures(plan: Plan, stay: Forecast | TooLittle) -> list[Figure]:
+    """The figures of a forecast, or of why there is none."""
+    if isinstance(stay, TooLittle):
+        made_of = (stay.found, stay.needed)
+        return [_figure(plan, "stay_forecast_state", stay.found, "count", {"state": stay.reason}, made_of)]
+    told = [_figure(plan, "stay_forecast_state", stay.people, "count", {"state": "told"})]
+    for point in stay.ahead:
+        shares = {"stay_forecast": point.share, "stay_forecast_low": point.low, "stay_forecast_high": point.high}
+        day = {"day": str(point.day)}
+        told += [_figure(plan, name, share, "rate", day, (None, stay.people)) for name, share in shares.items()]
+    return told
+
+
+def churn_figures(plan: Plan, leaving: churn.ChurnOutlook) -> list[Figure]:
+    """The figures of the risk to leave, or of why it is not shown."""
+    past, state = leaving.judged, {"state": str(leaving.state)}
+    if isinstance(past, churn.NoRisk):
+        return [_figure(plan, "churn_state", past.found, "count", state, (past.found, past.needed))]
+    return [
+        _figure(plan, "churn_state", leaving.members, "count", state),
+        *_check_figures(plan, past.check),
+        *(
+            _figure(plan, "churn_risk", one.people, "count", {"band": one.band}, (round(one.expected), one.people))
+            for one in leaving.bands
+        ),
+    ]
+
+
+def _check_figures(plan: Plan, check: churn.Check) -> Iterable[Figure]:
+    for name, value in (("brier", check.brier), ("brier_base", check.brier_base), ("auc", check.auc)):
+        yield _figure(plan, f"churn_{name}", value, "rate", {})
+    for number, one in enumerate(check.bins, start=1):
+        place = {"bin": f"{number:02}"}
+        yield _figure(plan, "churn_told", one.told, "rate", place)
+        yield _figure(plan, "churn_left", one.leavers / one.people, "rate", place, (one.leavers, one.people))
+
+
+def _first_day(cell: Cell) -> date:
+    return date.fromisoformat(cell.cohort if len(cell.cohort) > len("2026-01") else f"{cell.cohort}-01")
+
+
+def _pushes(plan: Plan) -> ir.Table | None:
+    """What arrived in each group, a row a push; the platform tells it of what went through Qunflow only."""
+    import ibis
+
+    since = plan.complete_through - timedelta(days=(WEEKS_SEEN + 2) * HORIZON_DAYS)
+    asked = select(targets.c.target_ref, targets.c.local_day).where(
+        targets.c.community == plan.scope.community,
+        targets.c.target_kind == "chat",
+        targets.c.outcome == "delivered",
+        targets.c.local_day >= since,
+    )
+    with runtime.current().store.reading() as conn:
+        sent: list[Any] = list(conn.execute(asked))
+    if not sent:
+        return None
+    columns = {"group_id": [row.target_ref for row in sent], "pushed_on": [row.local_day for row in sent]}
+    return ibis.memtable(columns, schema={"group_id": "int64", "pushed_on": "date"})
+
+
+def _figure(
+    plan: Plan,
+    name: str,
+    value: Value,
+    unit: Unit,
+    dimensions: dict[str, str],
+    made_of: tuple[int | None, int | None] = (None, None),
+) -> Figure:
+    return Figure(
+        community=plan.scope.community,
+        stage="retention",
+        name=name,
+        as_of=plan.scope.day,
+        value=value,
+        unit=unit,
+        source=SOURCE,
+        dimensions=dimensions,
+        numerator=made_of[0],
+        denominator=made_of[1],
+    )

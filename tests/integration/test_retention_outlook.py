@@ -1,0 +1,201 @@
+"""What is ahead, from a history on the disk to figures and the engineer's page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from qunflow import runtime
+from qunflow.clock import FixedClock
+from qunflow.language import catalogue
+from qunflow.retention.alarms import Limits
+from qunflow.retention.cells import cells_of
+from qunflow.retention.churn import ChurnOutlook
+from qunflow.retention.cohorts import stay_counts
+from qunflow.retention.events import Scope, counted
+from qunflow.retention.forecast import Forecast, TooLittle
+from qunflow.retention.plan import CohortMeasure, Plan
+from qunflow.runtime import Runtime, open_runtime
+from qunflow.settings.scaffold import write_workspace
+from qunflow.store import figures
+from qunflow.store.figures import Figure
+from tasks.retention_outlook import churn_figures, forecast_figures, foresee_stay, weigh_churn
+from tasks.retention_outlook_page import engineers_page
+
+FIRST, DAYS, PEOPLE = date(2026, 1, 5), 120, 600
+THROUGH = FIRST + timedelta(days=DAYS - 1)
+
+
+def season() -> pd.DataFrame:
+    """Four months of one group: who falls silent leaves soon after."""
+    chance = np.random.default_rng(4)
+    rows: list[tuple[int, str, int, int]] = []
+    for person in range(1, PEOPLE + 1):
+        joined = int(chance.integers(0, 60))
+        silent_from = joined + int(chance.integers(5, 150))
+        rows.append((person, "join", joined, 9))
+        for day in range(joined + 1, DAYS):
+            if day >= silent_from + 3 and chance.random() < 0.06:
+                rows.append((person, "leave", day, 20))
+                break
+            if day < silent_from and chance.random() < 0.25:
+                rows.append((person, "message", day, 12))
+    frame = pd.DataFrame(rows, columns=["person_id", "kind", "day", "hour"])
+    start = pd.Timestamp(FIRST, tz="Asia/Shanghai")
+    at = start + pd.to_timedelta(frame.day, unit="D") + pd.to_timedelta(frame.hour, unit="h")
+    keys = [str(number) for number in range(len(frame))]
+    frame = frame.assign(event_key=keys, happened_at=at.dt.tz_convert(UTC), local_day=at.dt.date, group_id=1)
+    return frame.assign(recorded_at=frame.happened_at).drop(columns=["day", "hour"])
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Runtime]:
+    """A workspace the morning after four months of one group."""
+    variables = {
+        "QUNFLOW_WECOM_BASE_URL": "http://127.0.0.1:9",
+        "QUNFLOW_WECOM_CORP_ID": "wwtest",
+        "QUNFLOW_WECOM_SECRET": "test-secret",
+        "QUNFLOW_WECOM_AGENT_ID": "1000002",
+    }
+    root = tmp_path_factory.mktemp("outlook")
+    folder = write_workspace(root / "brand", None, FIRST, variables=variables)
+    shutil.copy(sqlite_template, folder / "state" / "qunflow.sqlite3")
+    morning = datetime.combine(THROUGH + timedelta(days=1), datetime.min.time(), UTC)
+    opened = replace(open_runtime(folder), clock=FixedClock(morning))
+    opened.store.write(lambda conn: opened.history.append(conn, "test", "season", season()))
+    with runtime.using(opened):
+        yield opened
+    opened.close()
+
+
+def plan_of(here: Runtime, through: date = THROUGH) -> Plan:
+    scope = Scope(here.workspace.communities[0].key, (), True, through, here.clock.now())
+    return Plan(scope, through, "week", ("message",), Limits(0.15, 0.1, 3), ())
+
+
+def measured(here: Runtime, plan: Plan) -> CohortMeasure:
+    """The stay cells of a plan; nothing else of a measure is looked at."""
+    events = counted(here.history.table(), plan.scope)
+    rows = stay_counts(events, plan.period, plan.days).to_pandas().to_dict("records")
+    return CohortMeasure(cells_of(rows, plan.period, plan.days, plan.complete_through), (), (), (), ())
+
+
+def stay_ahead(here: Runtime, plan: Plan) -> Forecast | TooLittle:
+    return foresee_stay.fn(plan, measured(here, plan))
+
+
+def named(found: list[Figure], name: str) -> dict[str, Figure]:
+    """The figures of a name by their one dimension."""
+    return {"".join(figure.dimensions.values()): figure for figure in found if figure.name == name}
+
+
+@pytest.fixture(scope="module")
+def leaving(here: Runtime) -> ChurnOutlook:
+    return weigh_churn.fn(plan_of(here))
+
+
+def test_a_forecast_made_early_holds_what_came_later(here: Runtime) -> None:
+    """Told from what day 66 knew, the share there on day 30 is within 2 points of its range when day 120 knows it."""
+    early = stay_ahead(here, plan_of(here, FIRST + timedelta(days=65)))
+    late = measured(here, plan_of(here)).stay
+
+    assert isinstance(early, Forecast)
+    told = {point.day: point for point in early.ahead}
+    cohorts = {cell.cohort for cell in measured(here, plan_of(here, FIRST + timedelta(days=65))).stay if cell.people}
+    on_30 = [cell for cell in late if cell.day == 30 and cell.cohort in cohorts]
+    came = sum(cell.people or 0 for cell in on_30) / sum(cell.size for cell in on_30)
+    assert told[30].low - 0.02 <= came <= told[30].high + 0.02
+
+
+def test_the_forecast_is_kept_as_figures(here: Runtime) -> None:
+    """A rate, its bounds and the people behind it for each day ahead; kept and read back equal, and again the same."""
+    plan = plan_of(here, FIRST + timedelta(days=65))
+
+    found = forecast_figures(plan, stay_ahead(here, plan))
+
+    middle, low, high = (named(found, f"stay_forecast{part}") for part in ("", "_low", "_high"))
+    assert set(middle) == set(low) == set(high) == {"14", "30", "60", "90"}
+    for day, figure in middle.items():
+        assert float(low[day].value or 0) < float(figure.value or 0) < float(high[day].value or 0)
+        assert (figure.denominator or 0) > 300
+    assert named(found, "stay_forecast_state").keys() == {"told"}
+    assert forecast_figures(plan, stay_ahead(here, plan)) == found
+    key, at = plan.scope.community, here.clock.now()
+    assert here.store.write(lambda conn: figures.record(conn, found, at)) == len(found)
+    assert here.store.write(lambda conn: figures.record(conn, found, at)) == 0
+    with here.store.reading() as conn:
+        kept = figures.current(conn, key, "retention", plan.scope.day, name="stay_forecast")
+    assert {figure.dimensions["day"]: figure.value for figure in kept} == {d: f.value for d, f in middle.items()}
+
+
+def test_the_risk_is_learnt_from_the_history_and_holds(here: Runtime, leaving: ChurnOutlook) -> None:
+    """Silence tells: better than the base rate on weeks not seen, bands add up to the members, the rest is expected."""
+    found = churn_figures(plan_of(here), leaving)
+
+    bands = named(found, "churn_risk")
+    assert leaving.state == "shown"
+    assert set(bands) == {"high", "middle", "low"}
+    assert sum(int(figure.value or 0) for figure in bands.values()) == leaving.members
+    assert int(bands["high"].value or 0) > 0
+    assert bands["high"].numerator == round(leaving.bands[0].expected) <= int(bands["high"].value or 0)
+    measures = {figure.name: float(figure.value or 0) for figure in found if not figure.dimensions}
+    assert measures["churn_brier"] < measures["churn_brier_base"]
+    assert measures["churn_auc"] > 0.7
+    told, left = named(found, "churn_told"), named(found, "churn_left")
+    assert told.keys() == left.keys()
+    assert sum(figure.denominator or 0 for figure in left.values()) == leaving.judged.check.people  # type: ignore[union-attr]
+
+
+def test_the_members_of_today_are_those_of_the_history(here: Runtime, leaving: ChurnOutlook) -> None:
+    """Everybody who joined and has not left, counted by other means."""
+    joined = here.history.query("SELECT count(DISTINCT person_id) AS n FROM events WHERE kind = 'join'").n[0]
+    left = here.history.query("SELECT count(DISTINCT person_id) AS n FROM events WHERE kind = 'leave'").n[0]
+
+    assert leaving.members == joined - left
+
+
+def test_the_engineer_reads_how_true_it_is(here: Runtime, leaving: ChurnOutlook) -> None:
+    """Fits with AIC, ranges, Brier scores and ten bins, in both languages; no person in it."""
+    stay = stay_ahead(here, plan_of(here, FIRST + timedelta(days=65)))
+
+    for lang in ("zh", "en"):
+        page = engineers_page(stay, leaving, catalogue(lang))
+        tables = [block for block in page.split("\n\n") if block.startswith("|")]
+        assert [len({line.count("|") for line in block.splitlines()}) for block in tables] == [1] * 5
+        assert "AIC" in tables[0]
+        assert re.search(r"\| 0\.0\d{4} \| 0\.0\d{4} \| \+0\.\d{5} \| 0\.\d{3} \|", tables[2])
+        assert len(tables[3].splitlines()) == 2 + len(leaving.judged.check.bins)  # type: ignore[union-attr]
+    assert "p1" not in page
+
+
+def test_a_young_community_gets_reasons(here: Runtime) -> None:
+    """After three days there is neither forecast nor risk, and figures and page say what is missing."""
+    plan = plan_of(here, FIRST + timedelta(days=3))
+    stay, young = stay_ahead(here, plan), weigh_churn.fn(plan)
+
+    found = [*forecast_figures(plan, stay), *churn_figures(plan, young)]
+
+    assert [(f.name, f.dimensions["state"], f.denominator) for f in found] == [
+        ("stay_forecast_state", "few_people", 50),
+        ("churn_state", "few_weeks", 6),
+    ]
+    page = engineers_page(stay, young, catalogue("zh"))
+    assert "现在还估不出" in page
+    assert "现在还学不出来" in page
+
+
+def test_nothing_at_all_is_no_failure(here: Runtime) -> None:
+    """Before the first event: reasons, not errors."""
+    plan = plan_of(here, FIRST - timedelta(days=3))
+
+    found = [*forecast_figures(plan, stay_ahead(here, plan)), *churn_figures(plan, weigh_churn.fn(plan))]
+
+    assert [figure.value for figure in found] == [0, 0]
