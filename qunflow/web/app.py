@@ -17,6 +17,7 @@ from qunflow.web import (
     plan,
     plan_changes,
     problems,
+    reasons,
     session,
     stopping,
     today,
@@ -28,7 +29,7 @@ from qunflow.web.metrics import Metrics
 from qunflow.web.ports import WebPorts
 from qunflow.web.refusals import answer_errors
 
-_PAGES = (livecode, links, checkins, hand, session, plan, plan_changes, today, away, problems, stopping)
+_PAGES = (livecode, links, checkins, hand, session, plan, plan_changes, today, reasons, away, problems, stopping)
 ROUTERS = tuple(one.router for one in (health, metrics, callbacks, hooks, *_PAGES))
 
 

@@ -1,0 +1,117 @@
+"""
+What is done about retention in a run: alarms judged closer, each group's stage and advice, to-dos, win-back proposals.
+
+What is right is in ``qunflow.retention``; reading is in ``retention_care_reading``, figures in
+``retention_care_figures``, whom to write to in ``retention_win_back``. A rehearsal measures and writes to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from sqlalchemy import Connection
+
+from qunflow.retention import care, reactions
+from qunflow.retention.alarms import Limits
+from qunflow.retention.care import GroupCare, Place, Posted, Seen
+from qunflow.retention.life_stage import Marks
+from qunflow.retention.plan import GroupMeasure, Plan
+from qunflow.retention.reactions import Post, Unanswered
+from qunflow.runtime.stage import StageRun
+from qunflow.runtime.telling import terms_of
+from qunflow.store import figures, todo_answers, todos
+from tasks import retention_care_figures as figuring
+from tasks import retention_care_todos as asking
+from tasks import retention_win_back as winning
+from tasks.retention_care_reading import WEEK_DAYS, read_seen
+from tasks.step import step
+
+STAGE = "retention_care"
+
+
+@step("留存:看近况", timeout_s=900)
+def look_closer(run: StageRun, plan: Plan) -> Seen:
+    """Stays, pushes and acts of the last weeks."""
+    return read_seen(run, plan, run.community.retention.win_back.silent_days)
+
+
+def judge_alarms(run: StageRun, board: Sequence[GroupMeasure], seen: Seen) -> tuple[GroupMeasure, ...]:
+    """The board with its alarms judged by who left, and by how far a run of days is chance."""
+    asked = run.community.retention
+    limits = Limits(
+        asked.leave_alarm_new_group_d7,
+        asked.leave_alarm_old_group_month,
+        asked.leave_streak_days,
+        asked.leave_streak_chance,
+    )
+    return tuple(care.judged(line, seen, limits) for line in board)
+
+
+@step("留存:定对策", timeout_s=600)
+def weigh(run: StageRun, board: Sequence[GroupMeasure], seen: Seen) -> tuple[GroupCare, ...]:
+    """Stage, advice and layers of each group, and of a ringing one the pushes before its leaves."""
+    asked = run.community.retention
+    known = {group.key: group for group in run.community.groups}
+    places = {
+        line.group.group_id: Place(one.kind, one.platform, one.closed_on)
+        if (one := known.get(line.group.key))
+        else Place("", "", None)
+        for line in board
+    }
+    marks = Marks(**asked.life_stage.model_dump())
+    return care.cared_for(board, seen, places, marks, asked.win_back.silent_days)
+
+
+@step("留存:问没人理的活动", timeout_s=300)
+def ignored_activities(run: StageRun, seen: Seen) -> tuple[Unanswered, ...]:
+    """Activities of the last week that ask for a reaction and got none."""
+    posts = [_post(one, seen) for mine in seen.posted.values() for one in mine if one.slot_key]
+    return reactions.unanswered(posts, seen.clicks, seen.clicks_before, asking.linked_slots(run))
+
+
+@step("留存:记对策", timeout_s=300)
+def keep_care(run: StageRun, cared: Sequence[GroupCare], seen: Seen) -> int:
+    """Record the day's figures of all this; the same again changes nothing. Returns how many are new or revised."""
+    since = run.now - asking.TOLD_BACK
+    key = run.community.key
+    with run.runtime.store.reading() as conn:
+        answered = todo_answers.asked_since(conn, key, asking.NO_REACTION, since)
+    found = figuring.figures_of(key, run.day, STAGE, cared, seen, answered)
+
+    def record(conn: Connection) -> int:
+        return figures.record_day(conn, key, STAGE, run.day, found, run.now, terms=terms_of(conn, run))
+
+    return run.runtime.store.write(record)
+
+
+@step("留存:派待办", timeout_s=300)
+def ask_people(run: StageRun, cared: Sequence[GroupCare], ignored: Sequence[Unanswered]) -> int:
+    """Write down what people have to do; returns how many to-dos are new, in a rehearsal 0."""
+    if run.dry_run or not run.runtime.workspace.team:
+        return 0
+    new = [*asking.about_groups(run, cared), *asking.about_activities(run, ignored)]
+    return run.runtime.store.write(partial(_add, new=new, run=run))
+
+
+@step("留存:提召回", timeout_s=600)
+def propose_win_back(run: StageRun, cared: Sequence[GroupCare], seen: Seen) -> int:
+    """
+    Propose messages to silent members; each waits for a person's approval. Returns how many, in a rehearsal would be.
+
+    Raises:
+        ConfigurationError: a text is missing or broken, with its file and line.
+    """
+    chosen = winning.due_today(run, cared, seen)
+    planned = winning.messages(run, chosen)
+    if run.dry_run or not planned:
+        return len(planned)
+    return run.runtime.store.write(partial(winning.queue, run=run, planned=planned))
+
+
+def _add(conn: Connection, new: Sequence[todos.NewTodo], run: StageRun) -> int:
+    return todos.add(conn, new, run.now)
+
+
+def _post(one: Posted, seen: Seen) -> Post:
+    return Post(one.slot_key, one.group_id, one.replies, (seen.through - one.day).days < WEEK_DAYS)
