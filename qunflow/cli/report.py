@@ -53,13 +53,14 @@ def report(
 ) -> int:
     """Write the report of a workspace, or print its figures."""
     from qunflow.language import catalogue
-    from qunflow.report import report_figures, write_report
+    from qunflow.report import finality, report_figures, write_report
     from qunflow.report.listing import listed
 
     with _opened(workspace) as source:
         if json:
             figures = report_figures(source, day=day, days=days, community=community)
-            print(jsonlib.dumps(listed(figures), ensure_ascii=False, indent=1))
+            found = listed(figures, finality(source), catalogue(lang or source.lang))
+            print(jsonlib.dumps(found, ensure_ascii=False, indent=1))
             return 0
         tongue = lang or source.lang
         target = out or source.directory / "report.html"

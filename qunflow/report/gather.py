@@ -15,8 +15,8 @@ from sqlalchemy import Connection, func, select
 
 from qunflow.report.model import CheckLine, GroupLine, PushLine, QuarantineLine, ReportData, RunLine
 from qunflow.settings.workspace import Community
+from qunflow.store import figure_changes, members
 from qunflow.store import figures as stored
-from qunflow.store import members
 from qunflow.store.tables import check_results, groups, quarantine, runs, targets
 
 DAYS_SHOWN = 7
@@ -56,6 +56,8 @@ def gather(
         last_day=shown.last,
         made_at=made_at,
         figures=figures_of(conn, community.key, shown),
+        changes=figure_changes.changes(conn, community.key, shown.first, shown.last),
+        final_after_days=community.figures.final_after_days,
         groups=_groups(conn, community),
         pushes=_pushes(conn, community, shown, made_at),
         checks=_checks(conn, lines),

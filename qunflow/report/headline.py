@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qunflow.report import select, wording
 from qunflow.report.charts import sparkline_svg
+from qunflow.report.grading import mark_of, mark_of_all, meaning
 from qunflow.report.model import ReportData, Tile, Words
 
 
@@ -17,7 +18,8 @@ def completeness(data: ReportData, words: Words) -> str:
     """How far the period's data can be trusted: the recorded grade, else the checks that passed."""
     graded = [figure for figure in select.of_last_day(data.figures, "completeness") if not figure.dimensions]
     if graded:
-        return words.text("report.completeness_grade", grade=wording.told(graded[0], words))
+        letter = str(graded[0].value)
+        return words.text("figures.of_day", day=graded[0].as_of, letter=letter, meaning=meaning(letter, words))
     if not data.checks:
         return words.text("report.completeness_none")
     passed = sum(check.passed and check.could_run for check in data.checks)
@@ -35,7 +37,9 @@ def _members(data: ReportData, words: Words) -> Tile | None:
     if figure is None:
         return None
     label = words.text("report.tile.unique_members")
-    return Tile(label, wording.told(figure, words), trend=_trend(data, "unique_members", label))
+    return Tile(
+        label, wording.told(figure, words), trend=_trend(data, "unique_members", label), mark=mark_of(figure, words)
+    )
 
 
 def _growth(data: ReportData, words: Words) -> Tile | None:
@@ -45,7 +49,7 @@ def _growth(data: ReportData, words: Words) -> Tile | None:
     label = words.text("report.tile.net_growth")
     small = words.text("report.tile.joined_left", joins=_summed(data, "joins"), leaves=_summed(data, "leaves"))
     value = wording.signed(sum(float(f.value or 0) for f in days), words)
-    return Tile(label, value, small, _trend(data, "net_growth", label))
+    return Tile(label, value, small, _trend(data, "net_growth", label), mark_of_all(days, words))
 
 
 def _summed(data: ReportData, name: str) -> int:
@@ -62,7 +66,8 @@ def _stay(data: ReportData, words: Words) -> Tile | None:
     small = words.text("report.tile.cohort", cohort=cohort)
     if newest.value is not None:
         small = f"{small} {wording.fraction(newest)}"
-    return Tile(words.text("report.tile.stay_d7"), wording.told(newest, words), small)
+    label = words.text("report.tile.stay_d7")
+    return Tile(label, wording.told(newest, words), small, mark=mark_of(newest, words))
 
 
 def _delivery(data: ReportData, words: Words) -> Tile | None:
@@ -79,7 +84,7 @@ def _checkin(data: ReportData, words: Words) -> Tile | None:
         return None
     label = words.text("report.tile.checkin")
     small = words.text("report.tile.of_enrolled", part=wording.fraction(figure))
-    return Tile(label, wording.told(figure, words), small, _trend(data, "checkin_rate", label))
+    return Tile(label, wording.told(figure, words), small, _trend(data, "checkin_rate", label), mark_of(figure, words))
 
 
 def _revenue(data: ReportData, words: Words) -> Tile | None:
@@ -91,4 +96,4 @@ def _revenue(data: ReportData, words: Words) -> Tile | None:
         return Tile(label, words.text("report.not_due"))
     payers = sum(select.people(f) or 0 for f in select.latest(data.figures, "payers"))
     value = wording.money(sum(select.amount(f) or 0.0 for f in known), words)
-    return Tile(label, value, words.text("report.tile.payers", payers=payers))
+    return Tile(label, value, words.text("report.tile.payers", payers=payers), mark=mark_of_all(known, words))

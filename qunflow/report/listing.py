@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from qunflow.report.grading import meaning
+from qunflow.report.model import Words
+from qunflow.store.figure_grades import NAME
 from qunflow.store.figures import Figure
 
 
-def listed(figures: Iterable[Figure]) -> list[dict[str, object]]:
-    """One object a figure; a value that is not due is ``null``, never 0."""
+def listed(figures: Iterable[Figure], final: Callable[[Figure], bool], words: Words) -> list[dict[str, object]]:
+    """One object a figure; a value that is not due is ``null``, never 0, and so is the grade of a day nobody graded."""
     return [
         {
             "community": figure.community,
@@ -21,6 +24,9 @@ def listed(figures: Iterable[Figure]) -> list[dict[str, object]]:
             "as_of": figure.as_of.isoformat(),
             "unit": figure.unit,
             "source": figure.source,
+            "grade": figure.grade,
+            "grade_meaning": "" if figure.name == NAME else meaning(figure.grade, words),
+            "state": "final" if final(figure) else "open",
         }
         for figure in figures
     ]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+from qunflow.community.finality import FINAL_AFTER_DAYS
+from qunflow.store.figure_changes import Change
 from qunflow.store.figures import Figure
 
 
@@ -115,6 +117,8 @@ class ReportData:
     last_day: date
     made_at: datetime
     figures: Sequence[Figure] = ()
+    changes: Sequence[Change] = ()
+    final_after_days: int = FINAL_AFTER_DAYS
     groups: Sequence[GroupLine] = ()
     pushes: Sequence[PushLine] = ()
     checks: Sequence[CheckLine] = ()
@@ -126,12 +130,21 @@ class ReportData:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """How complete the data behind a figure are: a letter, or a dash, and what it says."""
+
+    letter: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """A table cell: what counts, and the small print under it."""
+    """A table cell: what counts, the mark beside it, and the small print under it."""
 
     main: str
     small: str = ""
     tone: str = ""
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +164,7 @@ class Tile:
     value: str
     small: str = ""
     trend: str = ""
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +179,12 @@ class GroupCard:
     tone: str
     facts: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One sentence, one picture, the figures folded below."""
+    """One sentence, one picture, the figures folded below; ``mark`` is of what the sentence and the picture show."""
 
     key: str
     title: str
@@ -180,3 +195,4 @@ class Section:
     bullets: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     wide: bool = False
+    mark: Mark | None = None

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from qunflow.rendering import pages
+from qunflow.report.grading import legend
 from qunflow.report.headline import completeness, tiles
 from qunflow.report.model import ReportData, Words
 from qunflow.report.sections import sections
@@ -37,5 +38,6 @@ def _community(data: ReportData, words: Words) -> dict[str, object]:
         "type": words.text("report.type", kind=known(words, "community_type", data.kind)) if data.kind else "",
         "tiles": tiles(data, words),
         "completeness": completeness(data, words),
+        "legend": legend(words) if data.figures else "",
         "sections": sections(data, words),
     }

@@ -2,16 +2,20 @@
 The folded tables under each picture: every figure with what it is made of.
 
 Three columns only, because a phone has no room for more: the figure and its dimensions, the value and its fraction,
-the day and the source.
+the day, the source and whether the figure is final.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from zoneinfo import ZoneInfo
 
 from qunflow.acquisition.funnel import PULLED_IN
 from qunflow.acquisition.leads import UNKNOWN_CHANNEL
+from qunflow.clock import local_day
+from qunflow.community.finality import is_final
 from qunflow.report import wording
+from qunflow.report.grading import mark_of
 from qunflow.report.model import Cell, ReportData, Table, Words
 from qunflow.store.figures import Figure
 
@@ -24,12 +28,24 @@ def figures_table(data: ReportData, figures: Iterable[Figure], words: Words) -> 
 
 
 def _figure_row(data: ReportData, figure: Figure, words: Words) -> tuple[Cell, ...]:
-    dimensions = " · ".join(dimension_name(data, key, value, words) for key, value in figure.dimensions.items())
+    dimensions = dimensions_told(data, figure.dimensions, words)
+    today = local_day(data.made_at, ZoneInfo(data.zone))
+    state = words.text(f"figures.state.{'final' if is_final(figure.as_of, today, data.final_after_days) else 'open'}")
     return (
         Cell(wording.known(words, "figure", figure.name), dimensions),
-        Cell(wording.told(figure, words), wording.fraction(figure), tone="mute" if figure.value is None else ""),
-        Cell(wording.short_day(figure.as_of), wording.known(words, "source", figure.source)),
+        Cell(
+            wording.told(figure, words),
+            wording.fraction(figure),
+            tone="mute" if figure.value is None else "",
+            mark=mark_of(figure, words),
+        ),
+        Cell(wording.short_day(figure.as_of), f"{wording.known(words, 'source', figure.source)} · {state}"),
     )
+
+
+def dimensions_told(data: ReportData, dimensions: Mapping[str, str], words: Words) -> str:
+    """All dimensions of a figure in the operator's words."""
+    return " · ".join(dimension_name(data, key, value, words) for key, value in dimensions.items())
 
 
 def dimension_name(data: ReportData, key: str, value: str, words: Words) -> str:

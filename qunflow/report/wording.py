@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from qunflow.report.model import PushLine, Words
-from qunflow.store.figures import Figure
+from qunflow.store.figures import Figure, Unit, Value
 
 SMALL_N = 30
 
@@ -51,14 +51,19 @@ def money(fen: float | None, words: Words) -> str:
 
 def told(figure: Figure, words: Words) -> str:
     """The value of a figure by its unit."""
-    if figure.value is None:
+    return told_value(figure.value, figure.unit, words)
+
+
+def told_value(value: Value, unit: Unit, words: Words) -> str:
+    """A value by its unit."""
+    if value is None:
         return words.text("report.not_due")
-    if figure.unit == "text":
-        return str(figure.value)
-    value = float(figure.value)
-    if figure.unit == "days":
-        return words.text("report.days", days=count(value, words))
-    return {"rate": share, "fen": money}.get(figure.unit, count)(value, words)
+    if unit == "text":
+        return str(value)
+    number = float(value)
+    if unit == "days":
+        return words.text("report.days", days=count(number, words))
+    return {"rate": share, "fen": money}.get(unit, count)(number, words)
 
 
 def known(words: Words, kind: str, name: str) -> str:

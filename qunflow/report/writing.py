@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Protocol
 
 from qunflow.clock import Clock, local_day
+from qunflow.community.finality import is_final
 from qunflow.language import catalogue
 from qunflow.report.gather import DAYS_SHOWN, Period, figures_of, gather, period
 from qunflow.report.page import render_html
@@ -69,6 +71,18 @@ def report_figures(
     shown = _shown(source, community, day, days)
     with source.store.reading() as conn:
         return [figure for one, when in shown for figure in figures_of(conn, one.key, when)]
+
+
+def finality(source: Source) -> Callable[[Figure], bool]:
+    """Whether a figure is final now, by its community's zone and setting; asked of its communities only."""
+    now = source.clock.now()
+    terms = {one.key: (local_day(now, one.zone_info), one.figures) for one in source.workspace.communities}
+
+    def final(figure: Figure) -> bool:
+        today, setting = terms[figure.community]
+        return is_final(figure.as_of, today, setting.final_after_days)
+
+    return final
 
 
 def _shown(source: Source, key: str, day: date | None, days: int) -> list[tuple[Community, Period]]:

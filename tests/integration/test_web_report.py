@@ -126,5 +126,8 @@ def test_the_command_writes_the_page_and_prints_the_figures(
             "as_of": "2026-03-05",
             "unit": "rate",
             "source": "history",
+            "grade": None,
+            "grade_meaning": "这一天还没评过",
+            "state": "final",
         }
     ]

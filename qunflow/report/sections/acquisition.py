@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qunflow.report import select, wording
 from qunflow.report.charts import FunnelRow, funnel_svg
+from qunflow.report.grading import mark_of_all
 from qunflow.report.model import ReportData, Section, Words
 from qunflow.report.tables import channel_name, figures_table
 from qunflow.store.figures import Figure
@@ -21,7 +22,8 @@ def funnel(data: ReportData, words: Words) -> Section:
         return Section("funnel", title, words.text("report.funnel.empty"), tables=(table,) if table.rows else ())
     names = tuple(words.text(f"report.funnel.step.{step}") for step in STEPS)
     picture = funnel_svg(rows, steps=names, title=title, not_due=words.text("report.not_due"))
-    return Section("funnel", title, _sentence(data, words), picture, _costs(data, words), tables=(table,))
+    mark = mark_of_all(select.latest(data.figures, *STEPS), words)
+    return Section("funnel", title, _sentence(data, words), picture, _costs(data, words), tables=(table,), mark=mark)
 
 
 def funnel_rows(data: ReportData, words: Words) -> list[FunnelRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qunflow.report import select, wording
 from qunflow.report.charts import FunnelRow, funnel_svg
+from qunflow.report.grading import mark_of_all
 from qunflow.report.model import ReportData, Section, Words
 from qunflow.report.tables import figures_table
 
@@ -33,7 +34,8 @@ def conversion(data: ReportData, words: Words) -> Section:
     rows = [_row(data, campaign, words) for campaign in campaigns]
     rows.sort(key=lambda row: -max((step or 0 for step in row.steps), default=0))
     picture = funnel_svg(rows, steps=names, title=title, not_due=words.text("report.not_due"))
-    return Section("conversion", title, _sentence(data, campaigns, words), picture, _note(data, words), tables=tables)
+    sentence, mark = _sentence(data, campaigns, words), mark_of_all(figures, words)
+    return Section("conversion", title, sentence, picture, _note(data, words), tables=tables, mark=mark)
 
 
 def _row(data: ReportData, campaign: str, words: Words) -> FunnelRow:

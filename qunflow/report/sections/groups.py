@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qunflow.report import select, wording
+from qunflow.report.grading import mark_of
 from qunflow.report.model import GroupCard, GroupLine, ReportData, Section, Words
 from qunflow.report.tables import figures_table
 from qunflow.store.figures import Figure
@@ -42,7 +43,8 @@ def _of(data: ReportData, group: GroupLine, name: str) -> Figure | None:
 
 
 def _card(data: ReportData, group: GroupLine, words: Words) -> GroupCard:
-    health = select.people(_of(data, group, "group_health"))
+    scored = _of(data, group, "group_health")
+    health = select.people(scored)
     return GroupCard(
         name=group.name,
         kind=wording.known(words, "kind", group.kind),
@@ -52,6 +54,7 @@ def _card(data: ReportData, group: GroupLine, words: Words) -> GroupCard:
         tone=_tone(health),
         facts=tuple(_facts(data, group, words)),
         alarms=tuple(alarms(data, group, words)),
+        mark=mark_of(scored, words),
     )
 
 

@@ -1,4 +1,4 @@
-"""Data quality: what was checked, what was set aside, and what nobody can know."""
+"""Data quality: what was checked, what changed since it was told, what was set aside, and what nobody can know."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from qunflow.report import wording
 from qunflow.report.charts import Bar, Part, bars_svg
 from qunflow.report.model import Cell, CheckLine, ReportData, Section, Table, Words
+from qunflow.report.revisions import revisions_table
 from qunflow.store.tables import FLOWS
 
 UNTOLD = ("speech", "read", "official", "task")
@@ -17,7 +18,11 @@ def quality(data: ReportData, words: Words) -> Section:
     """Checks passed by stage, rows in quarantine with reasons, what the platform does not tell."""
     title = words.text("report.quality.title")
     bullets = tuple(words.text(f"report.quality.untold.{key}") for key in UNTOLD)
-    tables = tuple(t for t in (_failed(data, words), _quarantine(data, words), _runs(data, words)) if t.rows)
+    tables = tuple(
+        t
+        for t in (_failed(data, words), revisions_table(data, words), _quarantine(data, words), _runs(data, words))
+        if t.rows
+    )
     if not data.checks:
         empty = words.text("report.quality.empty")
         return Section("quality", title, empty, bullets=bullets, tables=tables, wide=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qunflow.report import select, wording
 from qunflow.report.charts import HeatRow, heatmap_svg
+from qunflow.report.grading import mark_of_all
 from qunflow.report.model import ReportData, Section, Words
 from qunflow.report.tables import figures_table
 from qunflow.store.figures import Figure
@@ -40,7 +41,8 @@ def _heat_section(data: ReportData, words: Words, *, key: str, name: str) -> Sec
     )
     table = figures_table(data, [*figures, *select.latest(data.figures, *ALSO[name])], words)
     note = words.text(f"report.{key}.note")
-    return Section(key, title, _sentence(key, figures, days, words), picture, note, tables=(table,))
+    sentence, mark = _sentence(key, figures, days, words), mark_of_all(figures, words)
+    return Section(key, title, sentence, picture, note, tables=(table,), mark=mark)
 
 
 def heat_rows(data: ReportData, figures: list[Figure], days: list[str]) -> list[HeatRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qunflow.report import select, wording
 from qunflow.report.charts import columns_svg
+from qunflow.report.grading import mark_of_all
 from qunflow.report.model import ReportData, Section, Words
 from qunflow.report.tables import figures_table
 
@@ -19,7 +20,8 @@ def weekly(data: ReportData, words: Words) -> Section:
         return Section("weekly", title, words.text("report.weekly.empty"))
     picture = columns_svg(points, title=title, not_due=words.text("report.not_due"))
     table = figures_table(data, figures, words)
-    return Section("weekly", title, _sentence(data, words), picture, _gains(data, words), tables=(table,))
+    mark = mark_of_all(figures, words)
+    return Section("weekly", title, _sentence(data, words), picture, _gains(data, words), tables=(table,), mark=mark)
 
 
 def checkin_columns(data: ReportData) -> list[tuple[str, float | None]]:
