@@ -32,8 +32,10 @@ MODELS: tuple[Model, ...] = ("sbg", "bdw")
 PARAMETERS: dict[Model, int] = {"sbg": 2, "bdw": 3}
 
 _PERIODS_SUMMED = 10_000
-# Of log alpha, log beta and log shape; beyond these the curve hardly changes: everybody alike, or everybody certain.
-LOG_BOUNDS = ((-9.0, 9.0), (-9.0, 9.0), (-2.5, 1.5))
+# Of a point: log alpha, log (alpha ÷ beta), log shape. A large alpha means that everybody is alike, the ratio how fast
+# people go; beyond these bounds the curve hardly changes.
+LOG_BOUNDS = ((-6.0, 7.0), (-14.0, 6.0), (-2.5, 1.5))
+_BEGINNING = (0.0, -2.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,13 @@ class Losses:
     count: Numbers
 
     def log_likelihood(self, points: Numbers) -> Numbers:
-        """Of each row of ``points`` (log alpha, log beta and, for the BdW, log shape)."""
+        """Of each row of ``points`` (log alpha, log (alpha ÷ beta) and, for the BdW, log shape)."""
         import numpy as np
 
         there, later = log_shares(points, self.since), log_shares(points, self.until)
         with np.errstate(divide="ignore"):
             gone = there + np.log(-np.expm1(np.minimum(later - there, 0.0)))
-        total: Numbers = np.where(self.count > 0, self.count * gone, 0.0).sum(axis=1)
+        total: Numbers = (self.count * gone).sum(axis=1)
         return total
 
 
@@ -128,8 +130,8 @@ def losses_of(courses: Sequence[Course]) -> Losses:
         steps = pairwise(zip((0.0, *course.periods, inf), (course.size, *course.people, 0.0), strict=True))
         for (since, before), (until, after) in steps:
             counts[since, until] = counts.get((since, until), 0.0) + before - after
-    bounds = np.array(list(counts), dtype="float64").reshape(-1, 2)
-    return Losses(bounds[:, 0], bounds[:, 1], np.array(list(counts.values()), dtype="float64"))
+    rows = np.array([(*bounds, count) for bounds, count in counts.items() if count > 0], dtype="float64").reshape(-1, 3)
+    return Losses(rows[:, 0], rows[:, 1], rows[:, 2])
 
 
 def best_fit(losses: Losses, model: Model) -> Survival:
@@ -141,20 +143,20 @@ def best_fit(losses: Losses, model: Model) -> Survival:
 
     best = minimize(
         lambda point: -float(losses.log_likelihood(point[None, :])[0]),
-        x0=np.zeros(PARAMETERS[model]),
+        x0=np.array(_BEGINNING[: PARAMETERS[model]]),
         method="Nelder-Mead",
         bounds=LOG_BOUNDS[: PARAMETERS[model]],
         options={"xatol": 1e-6, "fatol": 1e-7, "maxiter": 5_000, "maxfev": 5_000},
     )
-    values = [exp(float(value)) for value in best.x]
-    return Survival(values[0], values[1], -float(best.fun), *values[2:])
+    alpha, ratio, *shape = (exp(float(value)) for value in best.x)
+    return Survival(alpha, alpha / ratio, -float(best.fun), *shape)
 
 
 def point_of(curve: Survival, model: Model) -> Numbers:
     """The curve as a row of ``Losses.log_likelihood``."""
     import numpy as np
 
-    point: Numbers = np.log(np.array((curve.alpha, curve.beta, curve.shape)[: PARAMETERS[model]]))
+    point: Numbers = np.log(np.array((curve.alpha, curve.alpha / curve.beta, curve.shape)[: PARAMETERS[model]]))
     return point
 
 
@@ -163,7 +165,7 @@ def log_shares(points: Numbers, periods: Numbers) -> Numbers:
     import numpy as np
 
     betaln: Any = import_module("scipy.special").betaln
-    alpha, beta = np.exp(points[:, 0:1]), np.exp(points[:, 1:2])
+    alpha, beta = np.exp(points[:, 0:1]), np.exp(points[:, 0:1] - points[:, 1:2])
     shape = np.exp(points[:, 2:3]) if points.shape[1] > 2 else 1.0
     finite = np.isfinite(periods)
     spent = np.where(finite, periods, 1.0) ** shape

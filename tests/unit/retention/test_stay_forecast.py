@@ -11,11 +11,12 @@ from qunflow.retention.cells import Cell
 from qunflow.retention.forecast import Forecast, TooLittle, courses_of, forecast
 from qunflow.retention.survival import Course
 
-COMMUNITIES = 300 if os.environ.get("QUNFLOW_SOAK") == "1" else 40
+COMMUNITIES = 300 if os.environ.get("QUNFLOW_SOAK") == "1" else 24
 DAYS = (1, 3, 7, 14, 30)
 AHEAD = (30, 60, 90)
-# alpha, beta and shape of the chances of leaving: alike and unlike people, less and more inclined to go with time.
-KINDS_OF_PEOPLE = ((0.6, 12.0, 1.0), (0.3, 4.0, 0.8), (0.5, 20.0, 1.4))
+# alpha, beta and shape of the chances of leaving: people who differ, more and more or less and less inclined to go, and
+# people who are all alike.
+KINDS_OF_PEOPLE = ((0.6, 12.0, 1.0), (0.3, 4.0, 0.8), (0.5, 20.0, 1.4), (50.0, 5000.0, 1.0))
 
 
 def lives(chance: np.random.Generator, people: int, alpha: float, beta: float, shape: float) -> np.ndarray:
