@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -19,27 +20,37 @@ def write_durably(path: Path, content: bytes) -> None:
     Raises:
         PermanentError: when the disk is full or the folder may not be written.
     """
+    with whole_file(path) as draft, draft.open("xb") as file:
+        file.write(content)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """
+    Gives the path of a draft to create and write; at the end of the block it becomes ``path``.
+
+    After the block the file survives a power cut; when the block raises, nothing is left behind and a file that was at
+    ``path`` stays.
+
+    Raises:
+        PermanentError: when the disk is full or the folder may not be written.
+    """
     # A dot first: readers of whole folders pass over such names.
     draft = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
     try:
         _make_folder(path.parent)
-        _write(draft, content)
+        yield draft
+        _flush(draft)
         draft.replace(path)
-        _flush_folder(path.parent)
+        _flush(path.parent)
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise PermanentError(
             f"{path} could not be written ({error.strerror or type(error).__name__}); nothing was left behind",
             "free some space on that disk, or make the folder writable, then run the step again",
         ) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:
@@ -48,11 +59,11 @@ def _make_folder(folder: Path) -> None:
     _make_folder(folder.parent)
     with suppress(FileExistsError):
         folder.mkdir()
-    _flush_folder(folder.parent)
+    _flush(folder.parent)
 
 
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
