@@ -77,7 +77,9 @@ def keep_care(run: StageRun, cared: Sequence[GroupCare], seen: Seen) -> int:
     key = run.community.key
     with run.runtime.store.reading() as conn:
         answered = todo_answers.asked_since(conn, key, asking.NO_REACTION, since)
-    found = figuring.figures_of(key, run.day, STAGE, cared, seen, answered)
+    found = figuring.figures_of(
+        key, run.day, STAGE, cared, seen, answered, run.community.retention.win_back.silent_days
+    )
 
     def record(conn: Connection) -> int:
         return figures.record_day(conn, key, STAGE, run.day, found, run.now, terms=terms_of(conn, run))

@@ -3,7 +3,8 @@ The figures of what is done about retention: names, dimensions and what each is 
 
 ``life_stage`` {group}: its word · ``life_stage_why``, ``advice`` {group}: words; ``advice_into`` {group}: key of the
 group to merge with · ``active_share``, ``advert_share`` {group} · ``member_layer`` {group, layer}, ``silent_members``
-{group}: members · ``alarm_chance`` {group}: of the run of days with leavers at the pace the limits allow ·
+{group}: members, silent for ``silent_days`` · ``alarm_chance`` {group}: of the run of days with leavers at the pace the
+limits allow ·
 ``leaves_after_push`` {group, slot, at}, ``leaves_expected``, ``leaves_expected_low``, ``leaves_expected_high``,
 ``push_chance``, ``push_chance_corrected`` of the same window · ``windows_looked_at`` · ``no_reaction`` {slot, week}:
 the reason that was picked, or "open"; ``no_reaction_change`` {slot, week}: what was changed; ``reactions_since`` {slot,
@@ -27,7 +28,13 @@ WINDOWS_KEPT = 3
 
 
 def figures_of(
-    community: str, day: date, stage: str, cared: Sequence[GroupCare], seen: Seen, answered: Sequence[Asked]
+    community: str,
+    day: date,
+    stage: str,
+    cared: Sequence[GroupCare],
+    seen: Seen,
+    answered: Sequence[Asked],
+    silent_days: int,
 ) -> list[Figure]:
     """Every figure of the care for groups on a day."""
 
@@ -43,7 +50,7 @@ def figures_of(
     key_of = {one.line.group.group_id: one.line.group.key for one in cared}
     rows = [row for one in cared for row in (*_group_rows(one, key_of), *_window_rows(one))]
     looked_at = max((one.looked_at for one in cared), default=0)
-    rows += [("windows_looked_at", looked_at, "count", (None, None), {})]
+    rows += [("windows_looked_at", looked_at, "count", _ALONE, {}), ("silent_days", silent_days, "days", _ALONE, {})]
     rows += [row for one in answered for row in _answer_rows(one, seen)]
     return [figure(name, value, unit, made_of, **dimensions) for name, value, unit, made_of, dimensions in rows]
 

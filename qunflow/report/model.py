@@ -184,7 +184,7 @@ class GroupCard:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One sentence, one picture, the figures folded below; ``mark`` is of what the sentence and the picture show."""
+    """A sentence, a picture, figures folded below; ``lines`` say more, ``mark`` is of the sentence and the picture."""
 
     key: str
     title: str
@@ -195,4 +195,5 @@ class Section:
     bullets: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     wide: bool = False
+    lines: tuple[str, ...] = ()
     mark: Mark | None = None

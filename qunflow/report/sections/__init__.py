@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from qunflow.report.model import ReportData, Section, Words
 from qunflow.report.sections.acquisition import funnel
+from qunflow.report.sections.activity_layers import activity_layers
 from qunflow.report.sections.conversion import conversion
 from qunflow.report.sections.daily_content import pushes
 from qunflow.report.sections.groups import group_board
+from qunflow.report.sections.leave_alarms import leave_alarms
+from qunflow.report.sections.life_stages import life_stages
 from qunflow.report.sections.outlook import churn_outlook, stay_outlook
 from qunflow.report.sections.quality import quality
+from qunflow.report.sections.reactions import told_back
 from qunflow.report.sections.retention import activity, stay
 from qunflow.report.sections.weekly_activity import weekly
 
-ORDER = (funnel, stay, stay_outlook, activity, churn_outlook, group_board, pushes, weekly, conversion, quality)
+_RETENTION = (stay, stay_outlook, activity, churn_outlook, activity_layers)
+_GROUPS = (group_board, life_stages, leave_alarms, pushes, told_back)
+ORDER = (funnel, *_RETENTION, *_GROUPS, weekly, conversion, quality)
 
 
 def sections(data: ReportData, words: Words) -> tuple[Section, ...]:

@@ -136,6 +136,42 @@ def _outlook() -> list[Figure]:
     return found
 
 
+def _care() -> list[Figure]:
+    found = [figure("silent_days", 30, "days", stage="retention_care")]
+    for group, stage, why, advice in (
+        ("g1", "talking", "alive", "keep"),
+        ("g2", "adverts", "mostly_adverts", "revive"),
+        ("vip", "dead", "nobody", "merge"),
+    ):
+        for name, value in (("life_stage", stage), ("life_stage_why", why), ("advice", advice)):
+            found.append(figure(name, value, "text", stage="retention_care", group=group))
+        for layer, people in (("core", 12), ("regular", 20), ("casual", 40)):
+            found.append(figure("member_layer", people, stage="retention_care", group=group, layer=layer))
+        found.append(figure("silent_members", 9, stage="retention_care", group=group))
+    found.append(figure("advice_into", "g1", "text", stage="retention_care", group="vip"))
+    found.append(
+        figure("life_stage", "new", "text", stage="retention_care", as_of=TODAY - timedelta(days=2), group="g2")
+    )
+    for slot, at, leaves, chance in (
+        ("benefit-daily/flash_sale", "2026-03-07T12:00+00:00", 9, 0.00001),
+        ("", "2026-03-05T04:00+00:00", 3, 0.4),
+    ):
+        window = {"group": "g2", "slot": slot, "at": at}
+        found += [
+            figure("leaves_after_push", leaves, stage="retention_care", **window),
+            figure("leaves_expected", 1.84, stage="retention_care", **window),
+            figure("push_chance", chance, "rate", stage="retention_care", **window),
+            figure("push_chance_corrected", min(1.0, chance * 60), "rate", stage="retention_care", **window),
+        ]
+    asked = {"slot": "benefit-daily/daily_sign", "week": "2026-W10"}
+    return [
+        *found,
+        figure("no_reaction", "bad_time", "text", stage="retention_care", **asked),
+        figure("no_reaction_change", "改到 20:30", "text", stage="retention_care", **asked),
+        figure("reactions_since", 5, stage="retention_care", of=(5, 3), **asked),
+    ]
+
+
 def _pushes() -> list[PushLine]:
     lines = []
     for back in range(7):
@@ -166,7 +202,16 @@ def _checks() -> list[CheckLine]:
 def full() -> ReportData:
     """A community with every section filled."""
     chance = random.Random(7)
-    figures = [*_funnel(), *_retention(chance), *_days(chance), *_week(), *_conversion(), *_board(), *_outlook()]
+    figures = [
+        *_funnel(),
+        *_retention(chance),
+        *_days(chance),
+        *_week(),
+        *_conversion(),
+        *_board(),
+        *_outlook(),
+        *_care(),
+    ]
     return ReportData(
         brand="小满生活",
         community="小满邻里",
