@@ -15,8 +15,11 @@ from qunflow.retention.quality import RULES
 from tests.spec.retention_care_rules import RULES as CARE_RULES
 from tests.spec.retention_care_rules import Rule
 from tests.spec.retention_definitions import DEFINITIONS, Definition
+from tests.spec.retention_outlook_rules import RULES as OUTLOOK_RULES
 
 ROOT = Path(__file__).resolve().parent.parent
+OUTLOOK = "What is ahead: each rule with its cases"
+CARE = "What is done about it: each rule with its cases"
 PAGE = ROOT / "docs" / "reference" / "definitions.md"
 HEAD = """# Retention: what each figure means
 
@@ -35,8 +38,6 @@ RATES = """## Rates, means and intervals
   the same; a 0 is counted, a blank is not, and the number of cohorts stands beside it.
 * **interval** of a rate = Wilson's 95 % interval, (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) ÷ (1 + z²/n), z = 1.959964
   (E. B. Wilson, JASA 22, 1927).
-* **survival curve** = shifted-beta-geometric, fitted by maximum likelihood (P. Fader, B. Hardie, Journal of Interactive
-  Marketing 21, 2007): survival(t) = B(α, β + t) ÷ B(α, β).
 
 ## Sales data: a cleaning rule comes first
 
@@ -48,8 +49,9 @@ cancellation (its number does not start with C), quantity and price are above 0;
 
 def page(definitions: Iterable[Definition] = DEFINITIONS) -> str:
     """The Markdown page."""
-    parts = [HEAD, *(part for definition in definitions for part in _section(definition)), RATES, *_dirt(), *_care(CARE_RULES)]
-    return "\n".join(parts)
+    sections = (part for definition in definitions for part in _section(definition))
+    ruled = (*_ruled(OUTLOOK, OUTLOOK_RULES), *_ruled(CARE, CARE_RULES))
+    return "\n".join([HEAD, *sections, RATES, *_dirt(), *ruled])
 
 
 def _section(definition: Definition) -> Iterator[str]:
@@ -73,8 +75,8 @@ def _dirt() -> Iterator[str]:
     yield "\n".join(f"| {kind} | {rule} |" for kind, rule in RULES.items()) + "\n"
 
 
-def _care(rules: Iterable[Rule]) -> Iterator[str]:
-    yield "# What is done about it: each rule with its cases\n"
+def _ruled(title: str, rules: Iterable[Rule]) -> Iterator[str]:
+    yield f"# {title}\n"
     for rule in rules:
         yield f"## {rule.name}\n"
         yield f"| formula | {rule.formula} |\n|---|---|"
