@@ -3,8 +3,8 @@ The figures of what is done about retention: names, dimensions and what each is 
 
 ``life_stage`` {group}: its word · ``life_stage_why``, ``advice`` {group}: words; ``advice_into`` {group}: key of the
 group to merge with · ``active_share``, ``advert_share`` {group} · ``member_layer`` {group, layer}, ``silent_members``
-{group}: members, silent for ``silent_days`` · ``alarm_chance`` {group}: of the run of days with leavers at the pace the
-limits allow ·
+{group}: members, silent for ``silent_days`` · ``alarm_chance`` {group, rule}: of so much leaving at what the limits
+allow ·
 ``leaves_after_push`` {group, slot, at}, ``leaves_expected``, ``leaves_expected_low``, ``leaves_expected_high``,
 ``push_chance``, ``push_chance_corrected`` of the same window · ``windows_looked_at`` · ``no_reaction`` {slot, week}:
 the reason that was picked, or "open"; ``no_reaction_change`` {slot, week}: what was changed; ``reactions_since`` {slot,
@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from qunflow.retention.activity_layers import LAYERS
-from qunflow.retention.alarms import LEAVE_STREAK
 from qunflow.retention.care import GroupCare, Seen
 from qunflow.retention.push_windows import PushWindow
 from qunflow.store.figures import Figure, Unit, Value
@@ -74,8 +73,8 @@ def _group_rows(one: GroupCare, key_of: dict[int, str]) -> Iterator[Row]:
         yield "member_layer", one.layers.get(layer, 0), "count", _ALONE, {**group, "layer": layer}
     yield "silent_members", len(one.silent), "count", _ALONE, group
     for alarm in one.line.alarms:
-        if alarm.rule == LEAVE_STREAK and alarm.chance is not None:
-            yield "alarm_chance", alarm.chance, "rate", (alarm.people, alarm.among), group
+        if alarm.chance is not None:
+            yield "alarm_chance", alarm.chance, "rate", (alarm.people, alarm.among), {**group, "rule": alarm.rule}
 
 
 def _window_rows(one: GroupCare) -> Iterator[Row]:

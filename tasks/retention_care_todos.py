@@ -26,6 +26,8 @@ QUESTIONS_A_WEEK = 3
 TOLD_BACK = timedelta(days=28)
 # A window is told as unusual below this chance, corrected for all windows looked at.
 UNUSUAL = 0.05
+# Above this chance an alarm that rings is told as perhaps luck: few people, just over the limit.
+MAY_BE_LUCK = 0.2
 _DUE = time(18, 0)
 
 
@@ -61,10 +63,12 @@ def about_activities(run: StageRun, ignored: Sequence[Unanswered]) -> Iterator[N
 def alarm_note(run: StageRun, one: GroupCare) -> str:
     """What rings, what to do, and after which push people left, in one text."""
     words = run.runtime.language
+    ringing = sorted(one.line.ringing, key=lambda each: each.rule != LEAVE_STREAK)
     problem = words.text("care.and").join(
-        words.text(f"care.rings_{alarm.rule}", people=alarm.people, among=alarm.among)
-        for alarm in sorted(one.line.ringing, key=lambda each: each.rule != LEAVE_STREAK)
+        words.text(f"care.rings_{alarm.rule}", people=alarm.people, among=alarm.among) for alarm in ringing
     )
+    if all(alarm.chance is not None and alarm.chance > MAY_BE_LUCK for alarm in ringing):
+        problem += words.text("care.may_be_luck")
     known = {"group": one.line.group.name, "problem": problem}
     told = run.runtime.templates.render("retention/alarm.j2", known).strip()
     return " ".join([told, *(window_note(run, window) for window in one.windows[:1] if window.corrected < UNUSUAL)])

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from importlib import import_module
 from math import exp
+from typing import Any
 
 from qunflow.retention.groups import MONTH_DAYS, SETTLING_DAYS
 from qunflow.retention.health import GroupCounts
@@ -43,7 +45,8 @@ class Alarm:
     """
     One rule held against one group: ``people`` of ``among``; ``fires`` is None while it cannot be judged.
 
-    Of the run of days ``people`` counts days and ``among`` the limit in days; ``chance`` is that of such a run.
+    Of the run of days ``people`` counts days and ``among`` the limit in days. ``chance`` is how likely so many, or such
+    a run, would be in a group that loses just what the limit allows: a ringing alarm with a high one may be luck.
     """
 
     group_id: int
@@ -118,4 +121,10 @@ def _run(counts: GroupCounts, limits: Limits) -> Alarm:
 
 
 def _share(group_id: int, rule: str, people: int, among: int, limit: float) -> Alarm:
-    return Alarm(group_id, rule, people / among > limit if among else None, people, among)
+    """Rings above the limit; its chance is P(Binomial(among, limit) ≥ people)."""
+    if not among:
+        return Alarm(group_id, rule, None, people, among)
+    # scipy has no types of its own.
+    binom: Any = import_module("scipy.stats").binom
+    chance = float(binom.sf(people - 1, among, limit))
+    return Alarm(group_id, rule, people / among > limit, people, among, chance)

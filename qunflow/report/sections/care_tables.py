@@ -55,5 +55,6 @@ def _about(data: ReportData, figure: Figure, words: Words) -> str:
         "group": lambda value: group_name(data, value),
         "slot": lambda value: slot_title(data, value, words),
         "layer": lambda value: word(words, "layer", value),
+        "rule": lambda value: wording.known(words, "rule", value),
     }
     return " · ".join(known.get(key, str)(value) for key, value in figure.dimensions.items())

@@ -63,15 +63,16 @@ def _sentence(data: ReportData, newest: Sequence[Figure], groups: Sequence[Group
 
 def _line(data: ReportData, newest: Sequence[Figure], group: GroupLine, words: Words) -> str:
     ringing = words.text("report.comma").join(alarms(data, group, words))
+    advice = _of(newest, group, "advice")
+    # A group that talks and loses people is not to go on as it does.
+    advice = "look" if ringing and advice == "keep" else advice
     return words.text(
         "care.board.line_alarm" if ringing else "care.board.line",
         group=group.name,
         alarms=ringing,
         stage=word(words, "stage", _of(newest, group, "life_stage")),
         why=word(words, "why", _of(newest, group, "life_stage_why")),
-        advice=words.text(
-            f"care.advice_{_of(newest, group, 'advice')}", into=group_name(data, _of(newest, group, "advice_into"))
-        ),
+        advice=words.text(f"care.advice_{advice}", into=group_name(data, _of(newest, group, "advice_into"))),
     )
 
 

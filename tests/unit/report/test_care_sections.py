@@ -27,6 +27,9 @@ def test_each_group_has_a_sentence_and_its_days(full: ReportData, zh: Catalogue)
         "小满邻里·春熙路1群",
     ]
     assert "建议并到“小满邻里·春熙路1群”" in board.lines[1]
+    assert board.lines[0].endswith(
+        "连着几天有人退；广告泛滥，广告比群友说的还多；先救一救，少发一半广告，每天一个大家接得上的话题，连看两周。"
+    )
     assert board.picture.count("stroke-dasharray") == 3 * 7 - 4
     assert board.picture.count(COLOURS["dead"]) == 2
 

@@ -41,6 +41,16 @@ def test_many_leavers_in_a_run_ring_where_the_days_alone_would_not() -> None:
     assert [alarms_of(one, OLD, THROUGH, LIMITS)[1].fires for one in (few, many)] == [False, True]
 
 
+def test_an_alarm_tells_how_far_it_may_be_luck() -> None:
+    """Three of 25 and 120 of 1,000 are 12 % both; only the second is surely over 10 %."""
+    few = GroupCounts(1, members_before=25, leavers_of_before=3)
+    many = GroupCounts(1, members_before=1_000, leavers_of_before=120)
+
+    small, large = (alarms_of(one, OLD, THROUGH, LIMITS)[0] for one in (few, many))
+    assert (small.fires, large.fires) == (True, True)
+    assert (small.chance, large.chance) == (pytest.approx(0.463, abs=0.001), pytest.approx(0.022, abs=0.001))
+
+
 def test_the_chance_can_be_switched_off() -> None:
     """At 1 every run of the length rings, as before."""
     large = GroupCounts(1, members=2_000, leave_streak_days=3, leavers_in_streak=9)
