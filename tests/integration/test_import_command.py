@@ -56,11 +56,11 @@ def test_an_import_shows_what_it_found_and_what_it_did(
     assert run("import", "events", log, "--map", MAP, "-w", brand) == 0
 
     told = capsys.readouterr().out
-    assert "旧工具.csv (CSV, GBK)" in told
+    assert "旧工具.csv（CSV, GBK）" in told
     assert "actor = 成员" in told
     assert "message 2, join 1" in told
-    assert "unreadable time 1" in told
-    assert "新增 3 条事件,隔离 1 行" in told
+    assert "时间看不懂：1 行" in told
+    assert "新增 3 条事件，隔离 1 行" in told
 
 
 def test_the_second_import_needs_no_mapping_and_changes_nothing(
@@ -73,15 +73,16 @@ def test_the_second_import_needs_no_mapping_and_changes_nothing(
     assert run("import", "events", log, "-w", brand, "--json") == 0
 
     report = json.loads(capsys.readouterr().out)
-    assert report["already"] is True
-    assert report["rows_kept"] == 3
+    assert report["kept"]["already"] is True
+    assert report["kept"]["rows_kept"] == 3
+    assert report["preview"]["origin"] == "remembered"
 
 
 def test_a_preview_imports_nothing(brand: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With --preview the history stays empty."""
     assert run("import", "events", log, "--map", MAP, "--preview", "-w", brand) == 0
 
-    assert "不同的人" in capsys.readouterr().out
+    assert "读到 4 行，2 个人" in capsys.readouterr().out
     assert list((brand / "history").rglob("*.parquet")) == []
 
 

@@ -18,7 +18,7 @@ from qunflow.settings.workspace import Community
 from qunflow.store import quarantine
 from qunflow.store.engine import Store
 from qunflow.store.history import History
-from qunflow.store.importing.events import EventFile, ImportReport, import_events, preview, remembered_map
+from qunflow.store.importing.events import EventFile, ImportReport, event_columns, import_events, preview
 from qunflow.store.importing.mapping import parse_kinds, parse_map
 from qunflow.store.tables import groups, imports, memberships
 from qunflow.store.vault import Vault
@@ -127,7 +127,7 @@ def test_every_format_says_the_same(desk: Desk, written_as: str) -> None:
     report = desk.bring(FORMATS[written_as](desk.folder))
 
     events = desk.events()
-    assert (report.rows_kept, report.rows_quarantined, report.already) == (6, 0, False)
+    assert (report.kept.events, report.kept.rows_quarantined, report.kept.already) == (6, 0, False)
     assert events["kind"].tolist() == ["join", "message", "join", "order", "leave", "other"]
     assert events["local_day"].tolist() == [date(2026, 3, day) for day in (1, 2, 2, 2, 3, 3)]
     assert events["happened_at"].iloc[0] == pd.Timestamp("2026-03-01T15:30Z")
@@ -177,7 +177,7 @@ def test_a_later_file_ends_the_stay_an_earlier_one_began(desk: Desk) -> None:
 
     report = desk.bring(csv_file(desk.folder, ROWS[1:], "february.csv"))
 
-    assert report.rows_kept == 3
+    assert report.kept.events == 3
     assert len(desk.events()) == 6
     assert [left is None for _, left in desk.stays()] == [True, False]
 
@@ -214,8 +214,9 @@ def test_the_same_file_twice_changes_nothing(desk: Desk) -> None:
 
     again = desk.bring(path, now=NOW + timedelta(days=1))
 
-    assert again.already
-    assert (again.rows_kept, again.rows_quarantined) == (first.rows_kept, first.rows_quarantined) == (6, 1)
+    assert again.kept.already
+    assert (again.kept.rows_kept, again.kept.rows_quarantined) == (6, 1)
+    assert (first.kept.rows_kept, first.kept.rows_quarantined) == (6, 1)
     assert len(desk.events()) == 6
     assert (desk.rows_in(imports), desk.rows_in(memberships)) == (1, 2)
 
@@ -236,8 +237,10 @@ def test_the_mapping_is_remembered(desk: Desk) -> None:
     other.write_text("a,b\n1,2\n")
 
     with desk.store.reading() as conn:
-        assert remembered_map(conn, csv_file(desk.folder, ROWS[:1], "next.csv")) == parse_map(MAP)
-        assert remembered_map(conn, other) is None
+        next_file = csv_file(desk.folder, ROWS[:1], "next.csv")
+        assert event_columns(conn, next_file, "") == (parse_map(MAP), "remembered")
+        with pytest.raises(BadInput, match="no column known to be actor, event, at"):
+            event_columns(conn, other, "")
 
 
 BAD_ROWS = [
@@ -257,7 +260,7 @@ def test_a_row_that_cannot_be_used_is_kept_with_its_reason(desk: Desk, row: tupl
     report = desk.bring(csv_file(desk.folder, [*ROWS, row]))
 
     assert report.preview.rejected == {reason: 1}
-    assert (report.rows_kept, report.rows_quarantined) == (6, 1)
+    assert (report.kept.rows_kept, report.kept.rows_quarantined) == (6, 1)
     with desk.store.reading() as conn:
         kept = quarantine.rows_of(conn, desk.vault, "retention")
     assert [(found.reason, found.row_ref, found.row["成员ID"]) for found in kept] == [(reason, "7", row[0])]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,25 +18,27 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from qunflow.errors import BadInput
 from qunflow.settings.workspace import Community
-from qunflow.store import quarantine
 from qunflow.store.engine import Store
 from qunflow.store.history import History
+from qunflow.store.importing import record
 from qunflow.store.importing.files import RawTable, read_table
-from qunflow.store.importing.mapping import ColumnMap, require_columns
+from qunflow.store.importing.kinds import EVENTS
+from qunflow.store.importing.mapping import Chosen, ColumnMap, Origin, choose, require_columns
 from qunflow.store.importing.memberships import Move, rebuild
+from qunflow.store.importing.notes import OF_PERSONS, Watch
+from qunflow.store.importing.record import Head, Kept, Work
 from qunflow.store.importing.rows import JudgedRows, judge
-from qunflow.store.tables import groups, imports
+from qunflow.store.importing.sheet import sheet_of
+from qunflow.store.tables import groups
 from qunflow.store.vault import Vault
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KIND = "events"
-IMPORTED = "import:"
 _WECOM_ID = re.compile(r"w[mo][A-Za-z0-9_-]{8,}")
 
 
@@ -54,15 +56,23 @@ class EventFile:
     kinds: Mapping[str, str]
     zone: ZoneInfo
     actor_kind: str = ""
+    origin: Origin = "given"
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a file holds under a mapping, before anything is written; days are local days of the community."""
+    """
+    What a file holds under a mapping, before anything is written; days are local days of the community.
+
+    ``origin`` says where the mapping is from, ``unused`` which columns mean nothing; ``sample`` is masked.
+    """
 
     file_name: str
     described: str
     columns: Mapping[str, str]
+    origin: Origin
+    unused: Sequence[str]
+    sample: Sequence[Mapping[str, str]]
     rows_read: int
     kinds: Mapping[str, int]
     unnamed: Mapping[str, int]
@@ -76,13 +86,11 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did; ``already`` means that the file had been imported before and nothing changed."""
+    """What an import did, and what its file held; ``memberships`` is how many stays are new, ended or gone."""
 
     preview: Preview
-    rows_kept: int
-    rows_quarantined: int
+    kept: Kept
     memberships: int
-    already: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +134,20 @@ def import_events(
     return store.write(lambda conn: _bring_in(conn, vault, history, opened, shown, community, now))
 
 
-def remembered_map(conn: Connection, path: Path) -> ColumnMap | None:
-    """The mapping of the newest import whose columns are all in this file; None when there is none."""
-    columns = read_table(path).columns
-    rows = conn.execute(select(imports.c.mapping).where(imports.c.kind == KIND).order_by(imports.c.import_id.desc()))
-    for (mapping,) in rows:
-        used = dict(mapping["columns"])
-        if set(used.values()) <= set(columns):
-            return ColumnMap(**used)
-    return None
+def event_columns(conn: Connection, path: Path, map_text: str) -> tuple[ColumnMap, Origin]:
+    """
+    What the columns of a file of events mean, and where that is from.
+
+    Raises:
+        BadInput: the file cannot be read, or its columns cannot be understood.
+    """
+    chosen = choose(conn, EVENTS, map_text, read_table(path).columns, path.name)
+    return ColumnMap(**chosen.columns), chosen.origin
 
 
 def _open(conn: Connection, file: EventFile, community: Community, now: datetime) -> _Opened:
     table = read_table(file.path)
-    require_columns(file.columns, table.columns, file.path.name)
+    require_columns(file.columns.used(), table.columns, file.path.name)
     rows = judge(table.frame, file.columns, file.kinds, file.zone, now)
     return _Opened(file, table, replace(rows, rejects=(*table.rejects, *rows.rejects)), _groups(conn, community))
 
@@ -156,10 +164,15 @@ def _previewed(opened: _Opened, community: Community) -> Preview:
     good, rejects = opened.rows.good, opened.rows.rejects
     days = good["happened_at"].dt.tz_convert(community.zone_info).dt.date
     named = Counter(good["group"][good["group"] != ""])
+    file = opened.file
+    sheet = sheet_of(opened.table, "events", Chosen(file.columns.used(), file.origin), file.path.name)
     return Preview(
-        file_name=opened.file.path.name,
+        file_name=file.path.name,
         described=opened.table.described,
-        columns=opened.file.columns.used(),
+        columns=file.columns.used(),
+        origin=file.origin,
+        unused=sheet.unused,
+        sample=sheet.sample(),
         rows_read=len(opened.table.frame) + len(opened.table.rejects),
         kinds=dict(Counter(good["kind"]).most_common()),
         unnamed=dict(Counter(good["event"][good["kind"] == "other"]).most_common()),
@@ -181,28 +194,29 @@ def _bring_in(
     community: Community,
     now: datetime,
 ) -> ImportReport:
-    mapping = _mapping(opened, community)
-    known = conn.execute(select(imports).where(imports.c.kind == KIND, imports.c.sha256 == opened.table.sha256)).first()
-    if known is not None:
-        return _again(known, mapping, shown)
-    events = _events(conn, vault, opened, community, now)
-    source, digest = IMPORTED + community.key, opened.table.sha256
-    kept = history.append(conn, source, f"{source}:{digest[:16]}", events)
-    set_aside = quarantine.keep(conn, vault, "retention", f"{source}:{digest[:16]}", list(opened.rows.rejects), now)
-    changed = rebuild(conn, _moves(events), "import", now)
-    row = {"kind": KIND, "file_name": shown.file_name[-200:], "sha256": digest, "mapping": mapping}
-    counts = {"rows_read": shown.rows_read, "rows_kept": kept, "rows_quarantined": set_aside}
-    conn.execute(insert(imports), {**row, **counts, "imported_at": now})
-    return ImportReport(shown, kept, set_aside, changed)
+    changed = 0
+
+    def work() -> Work:
+        persons = _persons(conn, vault, opened, community, create=False, now=now)
+        before: Watch = dict.fromkeys(OF_PERSONS, sorted(persons.values()))
+
+        def write() -> tuple[Watch, pd.DataFrame]:
+            nonlocal changed
+            found = _persons(conn, vault, opened, community, create=True, now=now)
+            events = _events(opened, found, community, now)
+            changed = rebuild(conn, _moves(events), "import", now)
+            return dict.fromkeys(OF_PERSONS, sorted(set(found.values()))), events
+
+        return Work(before, write)
+
+    head = _head(opened, shown, community)
+    kept = record.carried_out(conn, vault, history, head, opened.rows.rejects, work, now)
+    return ImportReport(shown, kept, changed)
 
 
-def _again(known: Any, mapping: Mapping[str, Any], shown: Preview) -> ImportReport:
-    if known.mapping != mapping:
-        raise BadInput(
-            f"{shown.file_name} was imported on {known.imported_at:%Y-%m-%d} with another mapping; nothing was changed",
-            "the history is append-only: import a corrected file, or repeat the mapping of the first time",
-        )
-    return ImportReport(shown, known.rows_kept, known.rows_quarantined, 0, already=True)
+def _head(opened: _Opened, shown: Preview, community: Community) -> Head:
+    name, digest = shown.file_name, opened.table.sha256
+    return Head("events", community.key, name, digest, _mapping(opened, community), shown.rows_read, 0, 0, 0)
 
 
 def _mapping(opened: _Opened, community: Community) -> dict[str, Any]:
@@ -210,18 +224,26 @@ def _mapping(opened: _Opened, community: Community) -> dict[str, Any]:
     return {
         "community": community.key,
         "columns": opened.file.columns.used(),
+        "headings": sorted(opened.table.columns),
         "kinds": {word: opened.file.kinds.get(word, "other") for word in words},
         "zone": str(opened.file.zone),
         "actor_kind": opened.file.actor_kind,
     }
 
 
-def _events(conn: Connection, vault: Vault, opened: _Opened, community: Community, now: datetime) -> pd.DataFrame:
+def _persons(
+    conn: Connection, vault: Vault, opened: _Opened, community: Community, *, create: bool, now: datetime
+) -> dict[str, int]:
+    """The persons of the actors; strangers are made, or left out."""
+    kind, actors = _actor_kind(opened, community), opened.rows.good["actor"].unique().tolist()
+    return vault.persons_for(conn, kind, actors, now) if create else vault.known_persons(conn, kind, actors)
+
+
+def _events(opened: _Opened, persons: Mapping[str, int], community: Community, now: datetime) -> pd.DataFrame:
     """The good rows as events of the history."""
     import pandas as pd
 
     good = opened.rows.good
-    persons = vault.persons_for(conn, _actor_kind(opened, community), good["actor"].unique().tolist(), now)
     names = {name: json.dumps({"event": name}, ensure_ascii=False) for name in good["event"].unique()}
     events = pd.DataFrame(
         {

@@ -56,12 +56,12 @@ def judge(
     good = pd.DataFrame(
         {
             "row": frame[ROW].astype("int64"),
-            "actor": _text(frame[columns.actor]),
-            "event": _text(frame[columns.event]),
+            "actor": texts(frame[columns.actor]),
+            "event": texts(frame[columns.event]),
             "happened_at": instants(frame[columns.at], zone),
             "group": _optional(frame, columns.group),
             "channel": _optional(frame, columns.channel),
-            "amount": _fen(frame, columns.amount),
+            "amount": fen(frame[columns.amount]) if columns.amount else 0,
         }
     )
     good["kind"] = good["event"].map(kinds).fillna("other")
@@ -150,26 +150,30 @@ def _in_zone(at: datetime, zone: ZoneInfo) -> datetime | None:
     return instant if instant.astimezone(zone).replace(tzinfo=None, fold=0) == at.replace(fold=0) else None
 
 
-def _text(column: pd.Series) -> pd.Series:
+def texts(column: pd.Series) -> pd.Series:
+    """A column as trimmed text; nothing is empty, and a whole number has no point."""
     from pandas.api import types
 
     if types.is_float_dtype(column.dtype) and (column.dropna() % 1 == 0).all():
         column = column.astype("Int64")
-    text: pd.Series = column.astype(object).where(column.notna(), "").map(str)
+    text: pd.Series = column.astype(object).where(column.notna(), "").map(_written)
     return text.str.strip()
 
 
+def _written(value: Any) -> str:
+    # Excel keeps a phone as 13800000000.0 when other cells of its column hold text.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def _optional(frame: pd.DataFrame, column: str) -> pd.Series | str:
-    return _text(frame[column]) if column else ""
+    return texts(frame[column]) if column else ""
 
 
-def _fen(frame: pd.DataFrame, column: str) -> pd.Series | int:
+def fen(column: pd.Series) -> pd.Series:
     """Yuan, as exports write money (signs, thousands, 元), in fen; nothing is 0, what is no number is null."""
     import pandas as pd
 
-    if not column:
-        return 0
-    text = _text(frame[column]).str.replace(_MONEY_SIGNS, "", regex=True).replace("", "0")
+    text = texts(column).str.replace(_MONEY_SIGNS, "", regex=True).replace("", "0")
     yuan = pd.to_numeric(text, errors="coerce")
     return (yuan * 100).round()
 
