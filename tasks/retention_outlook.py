@@ -12,25 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import select
 
 from qunflow import runtime
 from qunflow.retention import churn
 from qunflow.retention.cells import Cell
-from qunflow.retention.churn_days import HORIZON_DAYS, WEEKS_SEEN, member_days, reference_days, tallies
-from qunflow.retention.events import counted
 from qunflow.retention.forecast import Forecast, TooLittle, courses_of, forecast
 from qunflow.retention.plan import CohortMeasure, Plan
+from qunflow.runtime.leaving import churn_outlook
 from qunflow.store.figures import Figure, Unit, Value
-from qunflow.store.tables import targets
 from tasks.checks import publish
 from tasks.retention_outlook_page import engineers_page
 from tasks.step import step
-
-if TYPE_CHECKING:
-    import ibis.expr.types as ir
 
 SOURCE = "history"
 AHEAD_DAYS = (14, 30, 60, 90)
@@ -49,13 +41,7 @@ def foresee_stay(plan: Plan, cohort: CohortMeasure) -> Forecast | TooLittle:
 @step("留存:谁可能走", timeout_s=1800)
 def weigh_churn(plan: Plan) -> churn.ChurnOutlook:
     """Learn from the weeks behind who leaves, and hold it against today's members."""
-    here, through = runtime.current(), plan.complete_through
-    events = counted(here.history.table(), plan.scope).filter(lambda t: t.local_day <= through)
-    first = events.local_day.min().to_pyarrow().as_py()
-    days = reference_days(first, through) if first else ()
-    rows = tallies(member_days(events, _pushes(plan), plan.kinds, (*days, through))).to_pandas().to_dict("records")
-    found = [churn.tally_of(row) for row in rows]
-    return churn.outlook([t for t in found if t.day < through], [t for t in found if t.day == through])
+    return churn_outlook(runtime.current(), plan.scope, plan.kinds, plan.complete_through)
 
 
 @step("留存:往后看的数据页", timeout_s=120)
@@ -104,25 +90,6 @@ def _check_figures(plan: Plan, check: churn.Check) -> Iterable[Figure]:
 
 def _first_day(cell: Cell) -> date:
     return date.fromisoformat(cell.cohort if len(cell.cohort) > len("2026-01") else f"{cell.cohort}-01")
-
-
-def _pushes(plan: Plan) -> ir.Table | None:
-    """What arrived in each group, a row a push; the platform tells it of what went through Qunflow only."""
-    import ibis
-
-    since = plan.complete_through - timedelta(days=(WEEKS_SEEN + 2) * HORIZON_DAYS)
-    asked = select(targets.c.target_ref, targets.c.local_day).where(
-        targets.c.community == plan.scope.community,
-        targets.c.target_kind == "chat",
-        targets.c.outcome == "delivered",
-        targets.c.local_day >= since,
-    )
-    with runtime.current().store.reading() as conn:
-        sent: list[Any] = list(conn.execute(asked))
-    if not sent:
-        return None
-    columns = {"group_id": [row.target_ref for row in sent], "pushed_on": [row.local_day for row in sent]}
-    return ibis.memtable(columns, schema={"group_id": "int64", "pushed_on": "date"})
 
 
 def _figure(

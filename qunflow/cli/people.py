@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from qunflow.cli.leaving import leaving
 from qunflow.cli.opening import opened
 from qunflow.cli.options import WorkspaceOption
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     pass
 
 app = App(name="people", result_action="return_value")
+app.command(leaving)
 
 ByOption = Annotated[str, Parameter(help="谁做的,写进审计记录 (who does it)")]
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from qunflow import runtime
+from qunflow.cli import main
 from qunflow.clock import FixedClock
 from qunflow.language import catalogue
 from qunflow.retention.alarms import Limits
@@ -199,3 +200,43 @@ def test_nothing_at_all_is_no_failure(here: Runtime) -> None:
     found = [*forecast_figures(plan, stay_ahead(here, plan)), *churn_figures(plan, weigh_churn.fn(plan))]
 
     assert [figure.value for figure in found] == [0, 0]
+
+
+def printed(here: Runtime, capsys: pytest.CaptureFixture[str], *words: object) -> list[str]:
+    with pytest.raises(SystemExit) as left:
+        main(["people", "leaving", "-w", str(here.directory), *map(str, words)])
+    assert not left.value.code
+    return capsys.readouterr().out.splitlines()
+
+
+def test_who_may_leave_is_told_by_number_with_reasons(
+    here: Runtime, leaving: ChurnOutlook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As many members as the high band counts, the likeliest first, each with what speaks for it in plain words."""
+    high = leaving.bands[0]
+
+    head, *lines = printed(here, capsys, "--day", THROUGH, "--limit", 1000)
+
+    assert f"{high.people} 位成员这周可能离开" in head
+    told = [re.fullmatch(r"(\d+) 号：(\d+)%，(.+)", line) for line in lines]
+    assert len(told) == high.people
+    risks = [int(match[2]) for match in told if match]
+    assert risks == sorted(risks, reverse=True)
+    assert sum(risks) / 100 == pytest.approx(high.expected, abs=0.005 * high.people + 0.01)
+    quiet = [match for match in told if match and re.search(r"\d+ 天没有动静", match[3])]
+    assert len(quiet) > 0.8 * len(told)
+
+
+def test_a_long_list_says_how_many_are_left_out(here: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two are listed and the rest is counted."""
+    lines = printed(here, capsys, "--day", THROUGH, "--limit", 2)
+
+    assert len(lines) == 4
+    assert re.fullmatch(r"还有 \d+ 位没有列出", lines[-1])
+
+
+def test_nobody_is_listed_where_no_risk_may_be_shown(here: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the first weeks the command says what is missing, and that is all."""
+    [line] = printed(here, capsys, "--day", FIRST + timedelta(days=20))
+
+    assert "现在还学不出来" in line
