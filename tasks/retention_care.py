@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import pandas as pd
 from sqlalchemy import Connection
 
+from qunflow.delivery.model import Planned
 from qunflow.retention import care, reactions
 from qunflow.retention.alarms import Limits
 from qunflow.retention.care import GroupCare, Place, Posted, Seen
@@ -21,6 +23,7 @@ from qunflow.retention.reactions import Post, Unanswered
 from qunflow.runtime.stage import StageRun
 from qunflow.runtime.telling import terms_of
 from qunflow.store import figures, todo_answers, todos
+from tasks import delivery
 from tasks import retention_care_figures as figuring
 from tasks import retention_care_todos as asking
 from tasks import retention_win_back as winning
@@ -96,19 +99,49 @@ def ask_people(run: StageRun, cared: Sequence[GroupCare], ignored: Sequence[Unan
     return run.runtime.store.write(partial(_add, new=new, run=run))
 
 
-@step("留存:提召回", timeout_s=600)
-def propose_win_back(run: StageRun, cared: Sequence[GroupCare], seen: Seen) -> int:
+@step("留存:选召回", timeout_s=600)
+def choose_win_back(run: StageRun, cared: Sequence[GroupCare], seen: Seen) -> list[Planned]:
     """
-    Propose messages to silent members; each waits for a person's approval. Returns how many, in a rehearsal would be.
+    The messages to propose to silent members today, shown as a table in the Prefect UI.
 
     Raises:
         ConfigurationError: a text is missing or broken, with its file and line.
     """
-    chosen = winning.due_today(run, cared, seen)
-    planned = winning.messages(run, chosen)
+    planned = winning.messages(run, winning.due_today(run, cared, seen))
+    delivery.preview(run, planned)
+    return planned
+
+
+@step("留存:提召回", timeout_s=300)
+def propose_win_back(run: StageRun, planned: Sequence[Planned]) -> int:
+    """Queue the messages for a person's approval; returns how many are new, in a rehearsal how many would be."""
     if run.dry_run or not planned:
         return len(planned)
     return run.runtime.store.write(partial(winning.queue, run=run, planned=planned))
+
+
+def care_frame(cared: Sequence[GroupCare]) -> pd.DataFrame:
+    """What the check looks at: one row a group."""
+    rows = [
+        (
+            one.line.group.key,
+            one.members,
+            one.stage.active_share,
+            sum(one.layers.values()),
+            len(one.silent),
+            one.stage.stage,
+            one.advice.what,
+        )
+        for one in cared
+    ]
+    names = ["group", "members", "active_share", "layered", "silent", "stage", "advice"]
+    return pd.DataFrame(rows, columns=names).astype({"active_share": "float64"})
+
+
+def proposals_frame(planned: Sequence[Planned]) -> pd.DataFrame:
+    """What the check looks at: one row a proposal."""
+    rows = [(one.target_ref, one.way, one.marketing) for one in planned]
+    return pd.DataFrame(rows, columns=["person", "way", "marketing"])
 
 
 def _add(conn: Connection, new: Sequence[todos.NewTodo], run: StageRun) -> int:

@@ -119,6 +119,7 @@ class GroupCare:
     """
 
     line: GroupMeasure
+    members: int
     stage: LifeStage
     advice: Advice
     layers: Mapping[Layer, int]
@@ -154,6 +155,7 @@ def cared_for(
     return tuple(
         GroupCare(
             line=line,
+            members=talks[key].members,
             stage=stages[key],
             advice=advice_for(talks[key], stages[key], told, marks),
             layers=Counter(layer_of[person] for person in _members(seen, key) if person in layer_of),

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import insert, select, update
 
+from data_checks.retention_care import CARE, WIN_BACK
+from data_checks.schema import column_results
 from qunflow import runtime
 from qunflow.clock import FixedClock
 from qunflow.delivery.approval import approve_as
@@ -135,7 +137,10 @@ def live(here: Runtime, *, dry_run: bool = False) -> Found:
     ignored = caring.ignored_activities.fn(run, seen)
     asked = caring.ask_people.fn(run, cared, ignored)
     kept = caring.keep_care.fn(run, cared, seen)
-    return Found(run, seen, cared, ignored, kept, asked, caring.propose_win_back.fn(run, cared, seen))
+    planned = caring.choose_win_back.fn(run, cared, seen)
+    for frame, suite in ((caring.care_frame(cared), CARE), (caring.proposals_frame(planned), WIN_BACK)):
+        assert all(result.passed for result in column_results(frame, suite.columns))
+    return Found(run, seen, cared, ignored, kept, asked, caring.propose_win_back.fn(run, planned))
 
 
 def post(here: Runtime, slot: str, at: datetime, *, group: int = 0, replies: int | None = None) -> None:
