@@ -185,7 +185,8 @@ def keep_figures(run: StageRun, found: RosterNews, placing: Placing) -> int:
     new = numbers.figures_of(key, run.day, channels, moved, key_of)
     changed = telling.keep(run, new)
     words, today = run.runtime.language, moved[run.day]
-    report = numbers.stage_report(run.community, run.day, channels, today, found, placing.without_room, words)
+    graded = telling.graded(run.runtime, key, run.day)
+    report = numbers.stage_report(run.community, run.day, channels, today, found, placing.without_room, graded, words)
     publish("report-acquisition", report, words.text("acquisition.report"))
     return changed
 

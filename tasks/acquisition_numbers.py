@@ -27,6 +27,7 @@ from qunflow.acquisition.intake import RosterNews
 from qunflow.clock import day_bounds
 from qunflow.language import Catalogue
 from qunflow.report.charts import FunnelRow, as_data_uri, funnel_svg
+from qunflow.report.grading import Graded
 from qunflow.runtime.stage import StageRun
 from qunflow.settings.workspace import Community
 from qunflow.store import leads, members, people
@@ -127,6 +128,7 @@ def stage_report(
     moved: DayMovement,
     rosters: RosterNews,
     without_room: int,
+    graded: Graded,
     words: Catalogue,
 ) -> str:
     """The report of one run for the Prefect UI: the funnel, the day's movement, what each roster showed."""
@@ -134,10 +136,12 @@ def stage_report(
     parts = [
         f"# {words.text('acquisition.report')}",
         words.text("acquisition.head", community=community.name, day=day.isoformat()),
-        words.text("acquisition.moved", joins=moved.joins, leaves=moved.leaves, members=moved.unique_members),
+        graded.head(words),
+        words.text("acquisition.moved", joins=moved.joins, leaves=moved.leaves, members=moved.unique_members)
+        + graded.beside(),
         *([words.text("acquisition.without_room", count=without_room)] if without_room else []),
         f"![{words.text('acquisition.funnel')}]({as_data_uri(_picture(channels, names, words))})",
-        _channel_table(channels, names, words),
+        _channel_table(channels, names, graded, words),
         _roster_table(rosters, words),
     ]
     return "\n\n".join(parts) + "\n"
@@ -162,17 +166,20 @@ def _picture(channels: Sequence[ChannelFunnel], names: Mapping[str, str], words:
     )
 
 
-def _channel_table(channels: Sequence[ChannelFunnel], names: Mapping[str, str], words: Catalogue) -> str:
+def _channel_table(
+    channels: Sequence[ChannelFunnel], names: Mapping[str, str], graded: Graded, words: Catalogue
+) -> str:
     heads = ("channel", "leads", "leads_valid", "contacts_added", "joined", "join_rate", "stayed")
     rows = [
         [
             names.get(row.channel, row.channel),
-            str(row.leads),
-            str(row.leads_valid),
-            str(row.contacts_added),
-            str(row.joined),
-            _rate(row.join_rate.value, words),
-            str(row.stayed_d7.numerator) if row.stayed_d7.denominator else words.text("acquisition.not_due"),
+            str(row.leads) + graded.beside(),
+            str(row.leads_valid) + graded.beside(),
+            str(row.contacts_added) + graded.beside(),
+            str(row.joined) + graded.beside(),
+            _rate(row.join_rate.value, words) + graded.beside(),
+            (str(row.stayed_d7.numerator) if row.stayed_d7.denominator else words.text("acquisition.not_due"))
+            + graded.beside(),
         ]
         for row in channels
     ]

@@ -25,6 +25,8 @@ from qunflow.conversion.stand import Stand
 from qunflow.experiments.shares import wilson_interval
 from qunflow.language import Catalogue
 from qunflow.report.charts import FunnelRow, as_data_uri, funnel_svg
+from qunflow.report.grading import Graded
+from qunflow.runtime import telling
 from qunflow.runtime.stage import StageRun
 from qunflow.store import campaigns
 from qunflow.store.campaigns import BuyerRow, CampaignRow
@@ -144,17 +146,18 @@ def _figure(
 
 def markdown_of(run: StageRun, found: Sequence[Figure], stands: Sequence[Stand], buyers: Sequence[Buyer]) -> str:
     """The report of one run: the list and why, where each campaign stands and why, what came of it."""
-    words = run.runtime.language
+    words, graded = run.runtime.language, telling.graded(run.runtime, run.community.key, run.day)
     parts = [
         f"# {words.text('conversion.report')}",
         words.text("conversion.head", community=run.community.name, day=run.day),
-        *_list_part(buyers, words),
-        *_campaign_part(run, found, stands),
+        graded.head(words),
+        *_list_part(buyers, graded, words),
+        *_campaign_part(run, found, stands, graded),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _list_part(buyers: Sequence[Buyer], words: Catalogue) -> list[str]:
+def _list_part(buyers: Sequence[Buyer], graded: Graded, words: Catalogue) -> list[str]:
     tiers = Counter(one.tier for one in buyers)
     counts = {"people": len(buyers), "high": tiers.get(HIGH, 0), "low": tiers.get(LOW, 0)}
     lines = [
@@ -163,10 +166,11 @@ def _list_part(buyers: Sequence[Buyer], words: Catalogue) -> list[str]:
         if (why := told(one.reasons, words))
     ]
     table = [words.text("conversion.list_head"), "|---|---|---|---|", *lines] if lines else []
-    return [f"## {words.text('conversion.list')}", words.text("conversion.list_told", **counts), "\n".join(table)]
+    told_list = words.text("conversion.list_told", **counts) + graded.beside()
+    return [f"## {words.text('conversion.list')}", told_list, "\n".join(table)]
 
 
-def _campaign_part(run: StageRun, found: Sequence[Figure], stands: Sequence[Stand]) -> list[str]:
+def _campaign_part(run: StageRun, found: Sequence[Figure], stands: Sequence[Stand], graded: Graded) -> list[str]:
     words = run.runtime.language
     title = words.text("conversion.campaigns")
     if not stands:
@@ -175,7 +179,11 @@ def _campaign_part(run: StageRun, found: Sequence[Figure], stands: Sequence[Stan
     rows = [_funnel_row(run, stand, value) for stand in stands]
     steps = [words.text(f"conversion.step_{name}") for name in ("offer_delivered", "clicks", "payers")]
     picture = funnel_svg(rows, steps=steps, title=title, not_due=words.text("conversion.not_due"))
-    return [f"## {title}", f"![{title}]({as_data_uri(picture)})", *(_stand_told(run, one, value) for one in stands)]
+    return [
+        f"## {title}",
+        f"![{title}]({as_data_uri(picture)})",
+        *(_stand_told(run, one, value, graded) for one in stands),
+    ]
 
 
 def _funnel_row(run: StageRun, stand: Stand, value: Mapping[tuple[str | None, str], Figure]) -> FunnelRow:
@@ -184,7 +192,7 @@ def _funnel_row(run: StageRun, stand: Stand, value: Mapping[tuple[str | None, st
     return FunnelRow(name, tuple(None if step is None else int(step) for step in steps))
 
 
-def _stand_told(run: StageRun, stand: Stand, value: Mapping[tuple[str | None, str], Figure]) -> str:
+def _stand_told(run: StageRun, stand: Stand, value: Mapping[tuple[str | None, str], Figure], graded: Graded) -> str:
     words, verdict = run.runtime.language, stand.verdict
     revenue, rate = value[stand.campaign, "revenue_fen"].value, value[stand.campaign, "conversion_rate"]
     return words.text(
@@ -192,10 +200,10 @@ def _stand_told(run: StageRun, stand: Stand, value: Mapping[tuple[str | None, st
         campaign=stand.campaign,
         state=words.text(f"conversion.state_{stand.state}"),
         reason=words.text(f"conversion.verdict_{verdict.reason}"),
-        rate=_percent(verdict.rate, words),
+        rate=_percent(verdict.rate, words) + graded.beside(),
         usual=_percent(verdict.usual, words),
-        revenue=words.text("conversion.not_due") if revenue is None else yuan(int(revenue)),
-        conversion=_interval(rate, words),
+        revenue=(words.text("conversion.not_due") if revenue is None else yuan(int(revenue))) + graded.beside(),
+        conversion=_interval(rate, words) + graded.beside(),
     )
 
 

@@ -8,12 +8,14 @@ The figures daily content writes, and its stage report as Markdown.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from qunflow.daily_content.completion import Completion, Push, completion_by, lateness_p95_s
 from qunflow.daily_content.drafts import Written
 from qunflow.language import Catalogue
 from qunflow.report.charts import Bar, Part, as_data_uri, bars_svg
+from qunflow.report.grading import Graded
+from qunflow.runtime import telling
 from qunflow.runtime.stage import StageRun
 from qunflow.store.figures import Figure
 
@@ -67,13 +69,16 @@ def _of_group(community: str, day: date, group: str, done: Completion) -> list[F
 
 def stage_report(run: StageRun, written: Written, today: Sequence[Push], yesterday: Sequence[Push]) -> str:
     """The report of one run for the Prefect UI: what is planned, what is missing, how yesterday ended by owner."""
-    words = run.runtime.language
+    words, key, days = run.runtime.language, run.community.key, (run.day, run.day - timedelta(days=1))
+    graded, before = (telling.graded(run.runtime, key, day) for day in days)
     parts = [
         f"# {words.text('daily_content.report')}",
         words.text("daily_content.head", community=run.community.name, day=run.day.isoformat()),
-        words.text("daily_content.planned", slots=written.slots, written=len(written.drafts), queued=len(today)),
+        graded.head(words),
+        words.text("daily_content.planned", slots=written.slots, written=len(written.drafts), queued=len(today))
+        + graded.beside(),
         *_missing(written, words),
-        *_completion(yesterday, run.now, words),
+        *_completion(yesterday, run.now, before, words),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -91,7 +96,7 @@ def _missing(written: Written, words: Catalogue) -> list[str]:
     ]
 
 
-def _completion(pushes: Sequence[Push], now: datetime, words: Catalogue) -> list[str]:
+def _completion(pushes: Sequence[Push], now: datetime, graded: Graded, words: Catalogue) -> list[str]:
     by_owner = completion_by(pushes, now, key="owner")
     if not by_owner:
         return []
@@ -104,7 +109,7 @@ def _completion(pushes: Sequence[Push], now: datetime, words: Catalogue) -> list
                 Part(words.text("daily_content.open"), done.planned - done.ripe, "wait"),
                 Part(words.text("daily_content.overdue"), done.overdue, "bad"),
             ),
-            "" if done.rate is None else f"{done.rate:.0%}",
+            "" if done.rate is None else f"{done.rate:.0%}{graded.beside()}",
             full=done.planned,
         )
         for owner, done in sorted(by_owner.items(), key=lambda item: str(item[0]))

@@ -24,8 +24,8 @@ from qunflow.retention.events import Scope, counted
 from qunflow.retention.params import RetentionParams
 from qunflow.retention.periods import label_of
 from qunflow.retention.plan import CohortMeasure, GroupMeasure, MatrixCell, MeasuredGroup, Plan
+from qunflow.runtime import telling
 from qunflow.runtime.stage import StageRun
-from qunflow.runtime.telling import terms_of
 from qunflow.settings.words import did_you_mean
 from qunflow.store import figures, members
 from qunflow.store.events import KINDS
@@ -119,7 +119,7 @@ def keep_figures(run: StageRun, plan: Plan, found: list[figures.Figure]) -> int:
     reason = None if (plan.period, plan.kinds) == usual else Reason.SETTINGS_CHANGED
 
     def record(conn: Connection) -> int:
-        return figures.record_day(conn, key, "retention", day, found, at, terms=terms_of(conn, run, reason))
+        return figures.record_day(conn, key, "retention", day, found, at, terms=telling.terms_of(conn, run, reason))
 
     return run.runtime.store.write(record)
 
@@ -127,8 +127,9 @@ def keep_figures(run: StageRun, plan: Plan, found: list[figures.Figure]) -> int:
 @step("留存:出报告", timeout_s=120)
 def publish_report(plan: Plan, seen: Dirt, cohort: CohortMeasure, board: tuple[GroupMeasure, ...]) -> None:
     """Show the stage report, with its pictures, in the Prefect UI."""
-    words = runtime.current().language
-    publish("report-retention", stage_report(plan, seen, cohort, board, words), words.text("retention.title"))
+    here = runtime.current()
+    words, graded = here.language, telling.graded(here, plan.scope.community, plan.scope.day)
+    publish("report-retention", stage_report(plan, seen, cohort, board, graded, words), words.text("retention.title"))
 
 
 def dirt_frame(seen: Dirt) -> pd.DataFrame:

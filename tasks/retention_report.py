@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 from qunflow.language import Catalogue
 from qunflow.report.charts import Bar, HeatRow, Part, as_data_uri, bars_svg, heatmap_svg
+from qunflow.report.grading import Graded
 from qunflow.report.wording import short_day
 from qunflow.retention.cells import Cell
 from qunflow.retention.dirt import Dirt
@@ -19,7 +20,9 @@ from qunflow.retention.plan import CohortMeasure, GroupMeasure, Plan
 COHORTS_SHOWN = 12
 
 
-def stage_report(plan: Plan, seen: Dirt, cohort: CohortMeasure, board: Sequence[GroupMeasure], words: Catalogue) -> str:
+def stage_report(
+    plan: Plan, seen: Dirt, cohort: CohortMeasure, board: Sequence[GroupMeasure], graded: Graded, words: Catalogue
+) -> str:
     """The report of one run: what was measured, two heat-maps, the group board, what is odd in the log."""
     head = words.text(
         "retention.head",
@@ -32,21 +35,24 @@ def stage_report(plan: Plan, seen: Dirt, cohort: CohortMeasure, board: Sequence[
     parts = [
         f"# {words.text('retention.title')}",
         head,
-        *_heat("stay", cohort.stay, cohort.mean_stay, plan, words),
-        *_heat("active", cohort.active, cohort.mean_active, plan, words),
-        *_board(board, words),
+        graded.head(words),
+        *_heat("stay", cohort.stay, cohort.mean_stay, plan, graded, words),
+        *_heat("active", cohort.active, cohort.mean_active, plan, graded, words),
+        *_board(board, graded, words),
         *_dirt(seen, words),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _heat(name: str, cells: Sequence[Cell], means: Sequence[Cell], plan: Plan, words: Catalogue) -> list[str]:
+def _heat(
+    name: str, cells: Sequence[Cell], means: Sequence[Cell], plan: Plan, graded: Graded, words: Catalogue
+) -> list[str]:
     title = words.text(f"retention.{name}_title")
     if not cells:
         return [f"## {title}", words.text("retention.nobody_joined")]
     columns = [words.text("retention.day", day=day) for day in plan.days]
     picture = heatmap_svg(heat_rows(cells), columns=columns, title=title, not_due=words.text("retention.not_due"))
-    told = " · ".join(_mean_in_words(cell, words) for cell in means)
+    told = " · ".join(_mean_in_words(cell, words) + graded.beside() for cell in means)
     return [f"## {title}", f"![{title}]({as_data_uri(picture)})", words.text("retention.means", means=told)]
 
 
@@ -67,17 +73,19 @@ def _mean_in_words(cell: Cell, words: Catalogue) -> str:
     return f"{day} {cell.rate:.0%} ({low:.0%}–{high:.0%}, n={cell.size:,})"
 
 
-def _board(board: Sequence[GroupMeasure], words: Catalogue) -> list[str]:
+def _board(board: Sequence[GroupMeasure], graded: Graded, words: Catalogue) -> list[str]:
     title = words.text("retention.board_title")
     if not board:
         return [f"## {title}", words.text("retention.no_group")]
-    bars = [_bar(line, words) for line in sorted(board, key=lambda line: line.health.score if line.health else -1)]
+    bars = [
+        _bar(line, graded, words) for line in sorted(board, key=lambda line: line.health.score if line.health else -1)
+    ]
     picture = bars_svg(bars, title=title)
-    rung = [_alarms_in_words(line, words) for line in board if line.ringing]
+    rung = [_alarms_in_words(line, words) + graded.beside(group=line.group.key) for line in board if line.ringing]
     return [f"## {title}", f"![{title}]({as_data_uri(picture)})", *(rung or [words.text("retention.no_alarm")])]
 
 
-def _bar(line: GroupMeasure, words: Catalogue) -> Bar:
+def _bar(line: GroupMeasure, graded: Graded, words: Catalogue) -> Bar:
     if line.health is None:
         return Bar(line.group.name, (), words.text("retention.empty_group"), 100)
     tones = ("good", "soft", "wait", "mute")
@@ -85,7 +93,7 @@ def _bar(line: GroupMeasure, words: Catalogue) -> Bar:
         Part(words.text(f"retention.part_{name}"), points, tone)
         for (name, points), tone in zip(asdict(line.health).items(), tones, strict=True)
     ]
-    return Bar(line.group.name, tuple(parts), f"{line.health.score}", 100)
+    return Bar(line.group.name, tuple(parts), f"{line.health.score}{graded.beside(group=line.group.key)}", 100)
 
 
 def _alarms_in_words(line: GroupMeasure, words: Catalogue) -> str:

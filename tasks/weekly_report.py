@@ -16,6 +16,8 @@ from sqlalchemy import Connection
 from data_checks.weekly_activity import OUTPUT
 from qunflow.clock import instant_of
 from qunflow.report.charts import as_data_uri, columns_svg
+from qunflow.report.grading import Graded
+from qunflow.runtime import telling
 from qunflow.runtime.stage import StageRun
 from qunflow.store import activities
 from qunflow.store.activities import Activity
@@ -118,10 +120,12 @@ def markdown_of(run: StageRun, found: Sequence[Figure]) -> str:
     days = [one for one in today if one.name == "checkins"]
     columns = [(one.dimensions["day"][5:], None if one.value is None else _number(one)) for one in days]
     picture = columns_svg(columns, title=title, not_due=words.text("weekly_activity.not_due"))
-    return "\n\n".join([*head, f"![{title}]({as_data_uri(picture)})", *_lines(run, today)]) + "\n"
+    graded = telling.graded(run.runtime, run.community.key, run.day)
+    parts = [*head, graded.head(words), f"![{title}]({as_data_uri(picture)})", *_lines(run, today, graded)]
+    return "\n\n".join(parts) + "\n"
 
 
-def _lines(run: StageRun, today: Sequence[Figure]) -> list[str]:
+def _lines(run: StageRun, today: Sequence[Figure], graded: Graded) -> list[str]:
     words = run.runtime.language
     told = []
     for one in today:
@@ -131,7 +135,7 @@ def _lines(run: StageRun, today: Sequence[Figure]) -> list[str]:
         shown = f"{_number(one):.1%}" if one.unit == "rate" and one.value is not None else value
         about = words.text(f"weekly_activity.figure_{one.name}", **one.dimensions)
         parts = f"({one.numerator} ÷ {one.denominator})" if one.denominator else ""
-        told.append(f"- {about}: {shown} {parts}".rstrip())
+        told.append(f"- {about}: {shown}{graded.beside(**one.dimensions)} {parts}".rstrip())
     return ["\n".join(told)]
 
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "people": "qunflow.cli.people:app",
     "ledger": "qunflow.cli.ledger:app",
     "report": "qunflow.cli.report:report",
+    "figures": "qunflow.cli.figures:app",
     "export": "qunflow.cli.exporting:export",
     "web": "qunflow.cli.web:web",
     "db": "qunflow.cli.database:app",

@@ -56,7 +56,7 @@ def report(
     from qunflow.report import finality, report_figures, write_report
     from qunflow.report.listing import listed
 
-    with _opened(workspace) as source:
+    with opened_source(workspace) as source:
         if json:
             figures = report_figures(source, day=day, days=days, community=community)
             found = listed(figures, finality(source), catalogue(lang or source.lang))
@@ -70,7 +70,8 @@ def report(
 
 
 @contextmanager
-def _opened(directory: Path | None) -> Iterator[Opened]:
+def opened_source(directory: Path | None) -> Iterator[Opened]:
+    """What a report is drawn from, closed at the end; the database must have the program's version."""
     from qunflow.settings.environment import load_environment, workspace_directory
     from qunflow.settings.workspace import load_workspace
     from qunflow.store.engine import Store

@@ -8,10 +8,12 @@ are made of is ``qunflow.community.completeness``.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
 
 from qunflow.community.completeness import GRADES
 from qunflow.report.model import Mark, Words
-from qunflow.store.figure_grades import NAME
+from qunflow.store.figure_grades import NAME, Grades
 from qunflow.store.figures import Figure
 
 UNGRADED = "–"
@@ -46,6 +48,27 @@ def legend(words: Words) -> str:
     return words.text("figures.legend", **{key: words.text(f"figures.grade.{key}") for key in (*GRADES, "none")})
 
 
-def beside(grade: str | None) -> str:
-    """The letter as it stands beside a figure in Markdown."""
-    return f"〔{grade or UNGRADED}〕"
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """
+    What a run's Markdown says of its figures' data.
+
+    Args:
+        day: the day of the figures; ``grades`` are known of it, as far as it is over.
+        behind: the latest day with a grade that the figures stand on, with its ``letter``; ``day`` where there is none.
+    """
+
+    day: date
+    grades: Grades
+    behind: date
+    letter: str | None
+
+    def head(self, words: Words) -> str:
+        """One line for the top: the grade, and why figures of today have none."""
+        letter = self.letter or UNGRADED
+        told = words.text("figures.head", day=self.behind, letter=letter, meaning=meaning(self.letter, words))
+        return told if self.behind == self.day else f"{told}{words.text('figures.day_running')}"
+
+    def beside(self, **dimensions: str) -> str:
+        """The letter beside a figure with these dimensions."""
+        return f"〔{self.grades.of(dimensions) or UNGRADED}〕"

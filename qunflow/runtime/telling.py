@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from qunflow.community.finality import Reason
+from qunflow.report.grading import Graded
+from qunflow.runtime import Runtime
 from qunflow.runtime.stage import StageRun
 from qunflow.settings.workspace import Community
-from qunflow.store import evidence, figures, members, runs
+from qunflow.store import evidence, figure_grades, figures, members, runs
 from qunflow.store.figures import Figure, Terms
 from qunflow.store.tables import history_batches, inbox, person_merges, roster_looks
 
@@ -37,6 +39,13 @@ _TOLD_WITHIN = timedelta(days=7)
 def keep(run: StageRun, new: Sequence[Figure]) -> int:
     """Record figures on the terms of a run; returns how many are new or revised."""
     return run.runtime.store.write(lambda conn: figures.record(conn, new, run.now, terms_of(conn, run)))
+
+
+def graded(here: Runtime, community: str, day: date) -> Graded:
+    """What is known of the data behind a day's figures, for the pages of a run."""
+    with here.store.reading() as conn:
+        behind, letter = figure_grades.grade_behind(conn, community, day)
+        return Graded(day, figure_grades.grades_on(conn, community, [day])[day], behind, letter)
 
 
 def terms_of(conn: Connection, run: StageRun, reason: Reason | None = None) -> Terms:

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, insert, or_, select, update
+from sqlalchemy import Connection, Select, func, insert, or_, select, update
 
 from qunflow.clock import local_day
 from qunflow.community.finality import FINAL_AFTER_DAYS, Outcome, Reason, is_final, outcome, reason_for
@@ -25,7 +25,20 @@ from qunflow.store.figure_rows import NUMBERS, Figure, Key, Unit, Value, figure_
 from qunflow.store.rows import chunks
 from qunflow.store.tables import figures
 
-__all__ = ["Figure", "Reason", "Revision", "Terms", "Unit", "Value", "current", "record", "record_day", "revisions"]
+__all__ = [
+    "Figure",
+    "Reason",
+    "Revision",
+    "Terms",
+    "Unit",
+    "Value",
+    "current",
+    "last_day",
+    "names",
+    "record",
+    "record_day",
+    "revisions",
+]
 
 DEFAULT_ZONE = ZoneInfo("Asia/Shanghai")
 Wanted = Mapping[Key, dict[str, Any] | None]
@@ -148,6 +161,21 @@ def current(
     found = (figure_of(row) for row in conn.execute(_held(query, known_at)))
     # Ordered here, because databases do not agree on the order of texts.
     return sorted(found, key=lambda one: (one.stage, one.name, one.as_of, sorted(one.dimensions.items())))
+
+
+def last_day(conn: Connection, community: str, stage: str | None = None, name: str | None = None) -> date | None:
+    """The newest local day any figure is about; ``None`` where there is none."""
+    query = select(func.max(figures.c.as_of)).where(figures.c.community == community, figures.c.superseded_at.is_(None))
+    for column, wanted in ((figures.c.stage, stage), (figures.c.name, name)):
+        query = query if wanted is None else query.where(column == wanted)
+    found: date | None = conn.execute(query).scalar_one()
+    return found
+
+
+def names(conn: Connection, community: str) -> list[str]:
+    """The names figures of a community have, sorted."""
+    query = select(figures.c.name).where(figures.c.community == community).distinct()
+    return sorted(conn.execute(query).scalars())
 
 
 def revisions(conn: Connection, community: str, name: str, as_of: date) -> list[Revision]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +73,10 @@ def test_a_figure_told_within_its_day_differs_because_the_day_went_on(
 def test_the_setting_and_the_rule_have_one_default() -> None:
     """Three days, whether a workspace says so or not."""
     assert Figures().final_after_days == FINAL_AFTER_DAYS == 3
+
+
+def test_the_page_names_every_reason() -> None:
+    """docs/explanation/figures.md lists the closed list, each once and in words."""
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "figures.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, flags=re.M)
+    assert sorted(listed) == sorted(Reason)

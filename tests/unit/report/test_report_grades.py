@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from qunflow.community.completeness import GRADES
 from qunflow.community.finality import Reason
 from qunflow.language import LANGUAGES, Catalogue, catalogue
-from qunflow.report.grading import UNGRADED, mark, mark_of_all
+from qunflow.report.grading import UNGRADED, Graded, mark, mark_of_all
 from qunflow.report.headline import completeness, tiles
 from qunflow.report.listing import listed
 from qunflow.report.model import ReportData
@@ -19,6 +19,7 @@ from qunflow.report.page import render_html
 from qunflow.report.revisions import SHOWN, revisions_table
 from qunflow.report.sections import sections
 from qunflow.store.figure_changes import Change
+from qunflow.store.figure_grades import Grades
 from qunflow.store.figures import Figure
 
 AT = datetime(2026, 3, 8, 2, 0, tzinfo=UTC)
@@ -146,11 +147,11 @@ def test_figures_completed_after_their_day_are_counted_and_not_listed(full: Repo
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_every_reason_kind_and_state_has_its_words(lang: str) -> None:
+def test_every_reason_grade_and_state_has_its_words(lang: str) -> None:
     """Nobody meets an identifier where a sentence should be."""
     words = catalogue(lang)
     keys = [f"reason.{one}" for one in Reason] + [f"grade.{one}" for one in (*GRADES, "none")]
-    assert all(words.has(f"figures.{key}") for key in [*keys, "state.open", "state.final", "kind.added", "kind.gone"])
+    assert all(words.has(f"figures.{key}") for key in [*keys, "state.open", "state.final"])
 
 
 def test_the_list_of_figures_has_grade_and_state(full: ReportData, zh: Catalogue) -> None:
@@ -159,3 +160,19 @@ def test_the_list_of_figures_has_grade_and_state(full: ReportData, zh: Catalogue
     found = listed([replace(one, grade="B"), one], lambda figure: figure.grade == "B", zh)
     assert [(row["grade"], row["state"]) for row in found] == [("B", "final"), (None, "open")]
     assert str(found[0]["grade_meaning"]).startswith("三处相差")
+
+
+def test_the_pages_of_a_run_say_the_grade_they_stand_on_and_the_letter_of_each_figure(zh: Catalogue) -> None:
+    """While a day goes on its figures carry a dash and the page names the grade of the day before."""
+    day, before = date(2026, 3, 8), date(2026, 3, 7)
+    running = Graded(day, Grades(), before, "B")
+    over = Graded(before, Grades("B", {"g1": "D"}), before, "B")
+    assert "2026-03-07 是 B" in running.head(zh) and "要等过完才评" in running.head(zh)
+    assert "要等过完才评" not in over.head(zh)
+    assert (running.beside(), over.beside(), over.beside(group="g1"), over.beside(group="g2")) == (
+        "〔–〕",
+        "〔B〕",
+        "〔D〕",
+        "〔–〕",
+    )
+    assert "是 –（这一天还没评过）" in Graded(day, Grades(), day, None).head(zh)
