@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     if asked.one:
         print(json.dumps(one(asked.one, asked.path)))
         return 0
-    path = written(Path(tempfile.gettempdir()) / f"qunflow-bench-retention-{asked.events}.parquet", asked.events)
+    path = written(Path(tempfile.gettempdir()) / f"qunflow-bench-retention-{asked.events}-events.parquet", asked.events)
     runs: dict[str, list[dict[str, Any]]] = {way: [] for way in (*WAYS, *(["peer"] if asked.peer else []))}
     for _ in range(asked.rounds):
         for way, found in runs.items():

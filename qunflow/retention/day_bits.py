@@ -1,14 +1,15 @@
 """
-Classic and rolling retention in one pass: each actor's active days as bits of a few whole numbers.
+Classic, rolling and bracket retention in one pass: each actor's active days as bits of a few whole numbers.
 
-The general plan joins every event with the actor's start; here every event is aggregated once by its actor, and the
-columns are read off the bits. Only where an actor has one start and one event is enough; the answers are the same.
+The general plan joins every event with the actor's start; here every event is aggregated once by its actor, before any
+join, and the columns are read off the bits. Only where one event a day is enough; the answers are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import ibis
 import ibis.expr.types as ir
@@ -36,58 +37,56 @@ class DaySpan:
 
 
 def fits(query: Query, days: DaySpan, dialect: str) -> bool:
-    """Whether the bits can answer a query."""
-    if query.split_by or "bracket" in query.definitions or dialect not in ("duckdb", "postgres"):
+    """Whether the bits can answer a query. Engines differ in how they shift: this is DuckDB's way."""
+    if dialect != "duckdb" or query.windows != "calendar" or query.minimum_occurrences > 1:
         return False
-    plain = query.cohort_rule == "first_time" and query.windows == "calendar" and query.minimum_occurrences == 1
-    return plain and days.words <= MOST_WORDS
+    farthest = max([*query.days, *(last for _, last in query.brackets)], default=0)
+    return farthest < WORD_DAYS and days.words <= MOST_WORDS
 
 
-def starts_with_bits(starts: ir.Table, returns: ir.Table, offsets: Sequence[Offset], days: DaySpan) -> ir.Table:
+def starts_with_bits(starts: ir.Table, acts: ir.Table, offsets: Sequence[Offset], days: DaySpan) -> ir.Table:
     """
-    The starts of ``matrix.anchors`` with ``start``, the day counted from the first of the span, and ``word_<n>``.
+    Starts (``actor``, ``start`` in local days since 1970) with ``ahead``, whose bit k is set by a return k days after
+    the start, and ``beyond``: whether there is a return ``WORD_DAYS`` days after it, or later.
 
-    Bit b of word n stands for the day n × ``WORD_DAYS`` + b of the span.
+    Args:
+        acts: all events, as ``facts.acts`` tells them; each is looked at once, whoever made it.
     """
-    marked = returns.select("actor", place=day_number(returns.at_us, offsets) - days.first)
+    place = day_number(acts.at_us, offsets) - days.first
+    marked = acts.select("actor", "returning", place=place)
+    # Bit b of word n is the day n × WORD_DAYS + b of the span.
     words = {f"word_{number}": _word(marked, number).bit_or() for number in range(days.words)}
     active = marked.group_by("actor").aggregate(**words)
     rows = starts.left_join(active, "actor").drop("actor_right")
-    start = day_number(rows.anchor_us, offsets) - days.first
-    return rows.mutate(start=start, **{name: rows[name].fill_null(0) for name in words})
+    ahead, beyond = _seen_from(rows.start - days.first, [rows[name].fill_null(0) for name in words])
+    return rows.mutate(ahead=ahead, beyond=beyond).drop(*words)
 
 
-def active_on(starts: ir.Table, days: DaySpan, later: int) -> ir.BooleanValue:
-    """Whether each actor was active on the day so many days after its start."""
-    return _at(starts, days, starts.start + later, lambda _, rest: rest % 2 == 1)
+def active_between(starts: ir.Table, since: int, until: int) -> ir.BooleanValue:
+    """Whether each actor came back on one of these days after its start, both included."""
+    return (starts.ahead >> since) % (1 << (until - since + 1)) != 0
 
 
-def active_from(starts: ir.Table, days: DaySpan, later: int) -> ir.BooleanValue:
-    """Whether each actor was active on that day or after it."""
-
-    def any_left(number: int, rest: ir.IntegerValue) -> ir.BooleanValue:
-        following = (starts[f"word_{after}"] != 0 for after in range(number + 1, days.words))
-        return ibis.or_(rest != 0, *following)
-
-    return _at(starts, days, starts.start + later, any_left)
-
-
-def _at(
-    starts: ir.Table,
-    days: DaySpan,
-    place: ir.IntegerValue,
-    test: Callable[[int, ir.IntegerValue], ir.BooleanValue],
-) -> ir.BooleanValue:
-    """A test of the word a day lies in, shifted so that the day is its lowest bit; days beyond the span fail it."""
-    cases = []
-    for number in range(days.words):
-        base = number * WORD_DAYS
-        inside = place.between(base, base + WORD_DAYS - 1)
-        cases.append((inside, test(number, starts[f"word_{number}"] >> (place - base))))
-    return ibis.cases(*cases, else_=False)
+def active_from(starts: ir.Table, since: int) -> ir.BooleanValue:
+    """Whether each actor came back on that day after its start, or later."""
+    return ((starts.ahead >> since) != 0) | starts.beyond
 
 
 def _word(marked: ir.Table, number: int) -> ir.IntegerValue:
     base = number * WORD_DAYS
-    inside = marked.place.between(base, base + WORD_DAYS - 1)
+    inside = marked.returning & marked.place.between(base, base + WORD_DAYS - 1)
     return ibis.cases((inside, ibis.literal(1, "int64") << (marked.place - base)))
+
+
+def _seen_from(start: ir.IntegerValue, words: Sequence[ir.IntegerValue]) -> tuple[ir.IntegerValue, ir.BooleanValue]:
+    """The days from ``start`` on: the next ``WORD_DAYS`` as bits, and whether any later one is set."""
+    ahead, beyond = [], []
+    for number, (word, following) in enumerate(pairwise([*words, ibis.literal(0, "int64")])):
+        inside = start.between(number * WORD_DAYS, (number + 1) * WORD_DAYS - 1)
+        skipped = start - number * WORD_DAYS
+        # The next word lends its lowest bits; what it keeps is beyond, and so are the words after it.
+        lent = (following % (ibis.literal(1, "int64") << skipped)) << (WORD_DAYS - skipped)
+        ahead.append((inside, (word >> skipped) | lent))
+        rest = [following >> skipped, *words[number + 2 :]]
+        beyond.append((inside, ibis.or_(*(bits != 0 for bits in rest))))
+    return ibis.cases(*ahead, else_=0), ibis.cases(*beyond, else_=False)

@@ -2,7 +2,7 @@
 From whatever table of events somebody has to the few columns every measure reads.
 
 ``actor`` and ``at_us`` (microseconds since 1970 UTC) of the events that make cohorts, of those that count as coming
-back, and of joins and leaves: three tables, so that an engine reads no column where it need not.
+back, and of joins and leaves. All are cut from one table of usable events, which an engine may read once for all.
 """
 
 from __future__ import annotations
@@ -68,21 +68,15 @@ class Source:
         return self.events[self.columns.group]
 
     def chosen(self, kinds: tuple[str, ...] | None, pairs: Filter) -> ir.BooleanValue:
-        """Whether an event is of these kinds (None = any) and has these properties."""
+        """Whether an event is of these kinds (None = any) and has these properties; unknown is as good as no."""
         holds = [self._of_kind(kinds)] if kinds is not None else []
         holds += [property_text(self.events, name, self.dialect) == text for name, text in pairs]
-        return ibis.and_(*holds).fill_null(False) if holds else ibis.literal(True)
+        return ibis.and_(*holds) if holds else ibis.literal(True)
 
-    def kept(self, chosen: ir.BooleanValue, until_us: int | None) -> ir.Table:
-        """
-        The usable events among the chosen ones, before ``until_us``.
-
-        One filter right over the source, and another one for each purpose: so an engine reads no more than it must.
-        """
-        usable_and_chosen = chosen & usable(self.events, self.columns)
-        return self.events.filter(
-            usable_and_chosen if until_us is None else usable_and_chosen & (self.at_us < until_us)
-        )
+    def kept(self, until_us: int | None) -> ir.Table:
+        """The usable events before ``until_us``: one table for every purpose, so that an engine can read it once."""
+        kept = usable(self.events, self.columns)
+        return self.events.filter(kept if until_us is None else kept & (self.at_us < until_us))
 
     def _of_kind(self, kinds: tuple[str, ...]) -> ir.BooleanValue:
         if self.columns.event is None:
@@ -94,20 +88,24 @@ class Source:
 
 def targets(source: Source, query: Query, until_us: int | None) -> ir.Table:
     """The events that make cohorts: ``actor``, ``at_us`` and, where the query asks for it, ``split``."""
-    kept = source.kept(source.chosen(query.target_event, query.event_filter + query.target_filter), until_us)
     found = {"actor": source.actor(query), "at_us": source.at_us}
     if query.split_by:
         found["split"] = property_text(source.events, query.split_by, source.dialect).fill_null("")
-    return kept.select(**found)
+    return source.kept(until_us).filter(_starts(source, query)).select(**found)
 
 
 def returns(source: Source, query: Query, until_us: int | None) -> ir.Table:
     """The events that count as coming back: ``actor``, ``at_us`` and, where the query asks for it, ``amount``."""
-    kept = source.kept(source.chosen(query.returning_event, query.event_filter + query.returning_filter), until_us)
     found = {"actor": source.actor(query), "at_us": source.at_us}
     if query.amount:
         found["amount"] = _units(source, query.amount)
-    return kept.select(**found)
+    return source.kept(until_us).filter(_comes_back(source, query)).select(**found)
+
+
+def acts(source: Source, query: Query, until_us: int) -> ir.Table:
+    """Every usable event: ``actor``, ``at_us``, and ``returning``: whether it counts as coming back."""
+    back = _comes_back(source, query)
+    return source.kept(until_us).select(actor=source.actor(query), at_us=source.at_us, returning=back)
 
 
 def moves(source: Source, query: Query, until_us: int) -> ir.Table:
@@ -116,16 +114,27 @@ def moves(source: Source, query: Query, until_us: int) -> ir.Table:
 
     A join is a target event, a leave one of the query's ``leave_event``.
     """
-    joins = source.chosen(query.target_event, query.event_filter + query.target_filter)
-    leaves = source.chosen(query.leave_event, ())
+    joins, leaves = _starts(source, query), source.chosen(query.leave_event, ())
     group = source.columns.group
-    return source.kept(joins | leaves, until_us).select(
-        actor=source.actor(query),
-        member=source.member,
-        group_id=source.events[group] if group else ibis.literal(0),
-        at_us=source.at_us,
-        leaving=ibis.ifelse(joins, 0, 1),
+    return (
+        source.kept(until_us)
+        .filter(joins | leaves)
+        .select(
+            actor=source.actor(query),
+            member=source.member,
+            group_id=source.events[group] if group else ibis.literal(0),
+            at_us=source.at_us,
+            leaving=ibis.ifelse(joins, 0, 1),
+        )
     )
+
+
+def _starts(source: Source, query: Query) -> ir.BooleanValue:
+    return source.chosen(query.target_event, query.event_filter + query.target_filter)
+
+
+def _comes_back(source: Source, query: Query) -> ir.BooleanValue:
+    return source.chosen(query.returning_event, query.event_filter + query.returning_filter)
 
 
 def usable(events: ir.Table, columns: Columns) -> ir.BooleanValue:

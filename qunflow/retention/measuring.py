@@ -17,14 +17,14 @@ import ibis
 import ibis.expr.types as ir
 
 from qunflow.retention.day_bits import DaySpan, fits
-from qunflow.retention.facts import Columns, Source, followed, moves, returns, targets, usable
+from qunflow.retention.facts import Columns, Source, acts, followed, moves, returns, targets, usable
 from qunflow.retention.grid import EPOCH_DAY, Calendar, Offset, at_us, midnight, offsets, us_of
 from qunflow.retention.instants import interval_number, microseconds, readable_props
 from qunflow.retention.matrix import matrix_counts
 from qunflow.retention.quality import Note, notes_of, odd_moves, raw_counts
 from qunflow.retention.query import Query, instant_of_text
 from qunflow.retention.result import Count, Measured, Row, Total
-from qunflow.retention.windows import Seen, Window, window_counts, windows_of
+from qunflow.retention.windows import Seen, Window, last_moves, window_counts, windows_of
 
 Rows = list[dict[str, Any]]
 
@@ -152,10 +152,15 @@ class Measure:
         return moves(self._source, self._query, self._until_us) if "stay" in self._query.definitions else None
 
     @cached_property
+    def _last_moves(self) -> ir.Table | None:
+        return None if self._moves is None else last_moves(self._moves, self._query, self._offsets)
+
+    @cached_property
     def _targets(self) -> ir.Table:
-        """The events that make cohorts; when joins are read anyway, and nothing more is asked of them, those."""
-        if self._moves is not None and not self._query.split_by:
-            return self._placed(self._moves.filter(self._moves.leaving == 0).select("actor", "at_us"))
+        """The events that make cohorts; when the first join is one, and joins are looked at anyway, those."""
+        query, last = self._query, self._last_moves
+        if last is not None and query.cohort_rule == "first_time" and not query.split_by:
+            return self._placed(last.filter(last.joined_us.notnull()).select("actor", at_us=last.joined_us))
         return self._placed(targets(self._source, self._query, self._until_us))
 
     @cached_property
@@ -194,7 +199,7 @@ class Measure:
 
     def _window_rows(self) -> tuple[Row, ...]:
         span, columns = self._known, windows_of(self._query)
-        seen = Seen(self._targets, self._returns, self._moves)
+        seen = Seen(self._targets, acts(self._source, self._query, self._until_us), self._last_moves)
         counted = window_counts(seen, self._query, span.first, self._offsets, self._days)
         found = {(int(row["cohort"]), str(row["split"] or "")): row for row in self._engine.rows(counted)}
         rows = []

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from qunflow.retention.day_bits import DaySpan, active_from, active_on, starts_with_bits
+from qunflow.retention.day_bits import DaySpan, active_between, active_from, starts_with_bits
 from qunflow.retention.grid import DAY_US, Offset
 from qunflow.retention.instants import day_number
 from qunflow.retention.matrix import anchors
@@ -62,12 +62,12 @@ def windows_of(query: Query) -> tuple[Window, ...]:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """
-    What is known of the events: those that make cohorts (with ``interval``), those that count as coming back, and joins
-    and leaves (None without stay columns), each as ``facts`` gives them.
+    What is known of the events: those that make cohorts (with ``interval``), all with what counts as coming back, and
+    joins and leaves (None without stay columns), each as ``facts`` gives them.
     """
 
     targets: ir.Table
-    returns: ir.Table
+    acts: ir.Table
     moves: ir.Table | None
 
 
@@ -87,22 +87,29 @@ def window_counts(seen: Seen, query: Query, first: int, offsets: Sequence[Offset
     firsts = anchors(seen.targets, query, first)
     rows = starts = firsts.mutate(start=_place(firsts.anchor_us, query, offsets))
     if acts and days:
-        marked = starts_with_bits(firsts, seen.returns, offsets, days)
-        rows = marked.mutate(**{w.name: _one_if(_by_bits(marked, days, w)) for w in acts})
+        marked = starts_with_bits(starts, seen.acts, offsets, days)
+        rows = marked.mutate(**{w.name: _one_if(_by_bits(marked, w)) for w in acts})
     elif acts:
-        rows = _beside(starts, _acted(starts, seen.returns, acts, query, offsets))
+        rows = _beside(query, starts, _acted(starts, seen.acts.filter(seen.acts.returning), acts, query, offsets))
     if seen.moves is not None:
-        rows = _beside(rows, _stayed(starts, seen.moves, stays, query, offsets))
+        rows = _beside(query, rows, _stayed(starts, seen.moves, stays, query))
     counts = {window.name: rows[window.name].fill_null(0).sum() for window in columns}
     return rows.group_by(["cohort", "split"]).aggregate(size=rows.count(), **counts)
 
 
-def _by_bits(starts: ir.Table, days: DaySpan, window: Window) -> ir.BooleanValue:
-    return active_from(starts, days, window.since) if window.until is None else active_on(starts, days, window.since)
+def _by_bits(starts: ir.Table, window: Window) -> ir.BooleanValue:
+    since, until = window.since, window.until
+    return active_from(starts, since) if until is None else active_between(starts, since, until)
 
 
-def _beside(rows: ir.Table, part: ir.Table) -> ir.Table:
-    return rows.left_join(part, ["actor", "cohort"]).drop("actor_right", "cohort_right")
+def _start_keys(query: Query) -> list[str]:
+    """What tells one start from another; a key less is time and memory saved."""
+    return ["actor"] if query.cohort_rule == "first_time" else ["actor", "cohort"]
+
+
+def _beside(query: Query, rows: ir.Table, part: ir.Table) -> ir.Table:
+    keys = _start_keys(query)
+    return rows.left_join(part, keys).drop(*(f"{key}_right" for key in keys))
 
 
 def _place(at_us: ir.IntegerValue, query: Query, offsets: Sequence[Offset]) -> ir.IntegerValue:
@@ -114,13 +121,14 @@ def _acted(
     starts: ir.Table, returns: ir.Table, wanted: Sequence[Window], query: Query, offsets: Sequence[Offset]
 ) -> ir.Table:
     acts = returns.select("actor", place=_place(returns.at_us, query, offsets))
-    pairs = starts.select("actor", "cohort", "start").join(acts, "actor")
+    keys = _start_keys(query)
+    pairs = starts.select(*keys, "start").join(acts, "actor")
     pairs = pairs.filter(pairs.place >= pairs.start)
     gone = pairs.place - pairs.start
     pairs = pairs.mutate(days=gone if query.windows == "calendar" else (gone // DAY_US).cast("int64"))
-    found = pairs.group_by(["actor", "cohort"]).aggregate(**{w.name: _inside(pairs, w).sum() for w in wanted})
+    found = pairs.group_by(keys).aggregate(**{w.name: _inside(pairs, w).sum() for w in wanted})
     enough = query.minimum_occurrences
-    return found.select("actor", "cohort", **{w.name: _one_if(found[w.name] >= enough) for w in wanted})
+    return found.select(*keys, **{w.name: _one_if(found[w.name] >= enough) for w in wanted})
 
 
 def _inside(pairs: ir.Table, window: Window) -> ir.BooleanValue:
@@ -131,28 +139,35 @@ def _inside(pairs: ir.Table, window: Window) -> ir.BooleanValue:
     )
 
 
-def _stayed(
-    starts: ir.Table, moves: ir.Table, wanted: Sequence[Window], query: Query, offsets: Sequence[Offset]
-) -> ir.Table:
+def last_moves(moves: ir.Table, query: Query, offsets: Sequence[Offset]) -> ir.Table:
+    """
+    Of each day (or instant, with exact windows) what decides who is in a group after it.
+
+    Columns: ``actor``, ``group_id``, ``place``, ``move`` (the last one: even for a join, odd for a leave, in the order
+    of time; of one instant joins go before leaves), ``joined_us`` (the first join, null without any), and ``member``
+    where groups are the actors.
+    """
+    keys = ["actor", "group_id", *(["member"] if query.actor == "group" else [])]
+    placed = moves.mutate(place=_place(moves.at_us, query, offsets), move=moves.at_us * 2 + moves.leaving)
+    return placed.group_by([*keys, "place"]).aggregate(
+        move=placed.move.max(), joined_us=placed.at_us.min(where=placed.leaving == 0)
+    )
+
+
+def _stayed(starts: ir.Table, moves: ir.Table, wanted: Sequence[Window], query: Query) -> ir.Table:
     """
     Whoever's last move in a group, up to then, is a join is in it: moves that change nothing change nothing here.
 
-    Of one instant joins go before leaves. Written without window functions, which not every engine has.
+    Written without window functions, which not every engine has.
     """
     step = 1 if query.windows == "calendar" else DAY_US
-    moves = moves.select(
-        "actor",
-        "member",
-        "group_id",
-        place=_place(moves.at_us, query, offsets),
-        # Even for a join, odd for a leave, in the order of time.
-        move=moves.at_us * 2 + moves.leaving,
-    )
-    pairs = starts.select("actor", "cohort", "start").join(moves, "actor")
+    keys = _start_keys(query)
+    pairs = starts.select(*keys, "start").join(moves, "actor")
     last = {w.name: pairs.move.max(where=pairs.place <= pairs.start + w.since * step) for w in wanted}
-    places = pairs.group_by(["actor", "cohort", "member", "group_id"]).aggregate(**last)
+    members = ["member"] if query.actor == "group" else []
+    places = pairs.group_by([*keys, "group_id", *members]).aggregate(**last)
     there = {w.name: _one_if((places[w.name] % 2 == 0).fill_null(False)).max() for w in wanted}
-    return places.group_by(["actor", "cohort"]).aggregate(**there)
+    return places.group_by(keys).aggregate(**there)
 
 
 def _one_if(condition: ir.BooleanValue) -> ir.IntegerValue:

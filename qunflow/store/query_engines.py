@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 Placed = tuple["ir.Table", "Engine | None"]
 # A name no column has, because it is replaced in the text of a statement.
 _TABLE = "qunflow_event_log"
+# Where ids are dense whole numbers of so many bits, DuckDB finds an actor by its place instead of by a hash. It keeps
+# such a table per thread, of some dozen bytes a place, which is why there is an end to it.
+_DENSE_BITS = 21
 _NEEDS = {"polars": "polars", "clickhouse": "chdb", "spark": "pyspark"}
 
 
@@ -61,6 +64,7 @@ def _duckdb(log: EventLog, _url: str) -> Iterator[Placed]:
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "python_enable_replacements": False,
+        "perfect_ht_threshold": _DENSE_BITS,
     }
     with closing(duckdb.connect(config=config)) as connection:
         connection.execute("SET TimeZone = 'UTC'")

@@ -77,6 +77,17 @@ def test_the_same_integers_on_every_engine(engine: tuple[str, str], tmp_path: Pa
         assert answers(name, url, log, query, aliases) == answers("duckdb", "", log, query, aliases), query
 
 
+def test_columns_by_days_are_the_same_whatever_plan_an_engine_takes(engine: tuple[str, str], tmp_path: Path) -> None:
+    """Every definition, of first and of all cohorts: DuckDB reads days off bits, others join events with starts."""
+    name, url = engine
+    rows = a_log(random.Random(5), CHANGES[0], SPAN["week"])
+    every = {"definitions": ["stay", "classic", "rolling", "bracket"], "target_event": "join", "period": "week"}
+    for rule in ("first_time", "recurring"):
+        query = {**every, "cohort_rule": rule, "timezone": "Europe/Berlin"}
+        log = as_log(rows, tmp_path, as_file=False)
+        assert answers(name, url, log, query, {}) == answers("duckdb", "", log, query, {}), rule
+
+
 def test_instants_before_1970_and_between_microseconds(engine: tuple[str, str], tmp_path: Path) -> None:
     """No engine loses what lies before the epoch, and none rounds up to the next day."""
     name, url = engine
