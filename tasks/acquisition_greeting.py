@@ -203,7 +203,7 @@ def invitation_messages(run: StageRun, due: Iterable[Invitation]) -> list[Planne
     if window is None:
         return []
     with run.runtime.store.reading() as conn:
-        links = join_links(conn, run.community)
+        links = join_links(conn, run.community, run.runtime.environment.web_url)
     texts = _invitation_texts(run, links)
     return [
         _private(run, _slot(run, one), one.userid, one.person_id, texts[one.text, _code_of(one, links)], *window)

@@ -24,6 +24,7 @@ from qunflow.delivery.bounds import Candidate, Facts, Verdict, verdict
 from qunflow.delivery.facts import read_facts
 from qunflow.delivery.hand_send import card_token, token_digest
 from qunflow.delivery.model import DeliveryReport
+from qunflow.delivery.personal import Said, mentions_pages, personal, token_of
 from qunflow.delivery.ports import Ports
 from qunflow.store.engine import lock
 from qunflow.store.tables import approvals, calls, contents, groups, targets
@@ -38,6 +39,7 @@ CLAIMING = "delivery: claim"
 ALL_WAYS = ("welcome", "mass_task", "hand_send", "private_task", "staff_notice", "moment", "robot", "mail", "longtail")
 # How the reason begins of what went wrong on this side of the network.
 FAILED_HERE = "it could not be sent from here"
+_TO_A_PERSON = ("welcome", "private_task")
 _PER_CALL = {"mass_task": CHATS_PER_TASK, "private_task": PERSONS_PER_TASK}
 # Targets of one call stand side by side, so that a page seldom cuts a mass task in two.
 _ORDER = (
@@ -193,7 +195,7 @@ def claim(
     _hold(conn, held)
     return Page(
         at=now,
-        claims=tuple(_intend(conn, ports.vault, go, addresses, worker, now)),
+        claims=tuple(_intend(conn, ports, go, addresses, worker, now)),
         held=tuple((found.what, found.why) for _, found in held),
         after=None if is_last else _position(rows[-1]),
     )
@@ -273,7 +275,7 @@ def _candidate(row: Row[Any]) -> Candidate:
 
 def _intend(
     conn: Connection,
-    vault: Vault,
+    ports: Ports,
     go: Sequence[Row[Any]],
     addresses: Mapping[int, str],
     worker: str,
@@ -282,22 +284,36 @@ def _intend(
     bundles = _bundles(go)
     if not bundles:
         return []
-    said = texts_of(conn, [rows[0].content_version for rows in bundles])
+    said = _worded(conn, ports, bundles, now)
     statement = insert(calls).returning(calls.c.call_id, sort_by_parameter_order=True)
-    made = [_call_row(rows[0], said[rows[0].content_version].text, worker, now) for rows in bundles]
+    made = [_call_row(rows[0], words.text, worker, now) for rows, words in zip(bundles, said, strict=True)]
     ids = conn.execute(statement, made).scalars().all()
     alone = [(call_id, rows[0]) for call_id, rows in zip(ids, bundles, strict=True) if len(rows) == 1]
     if alone:
         conn.execute(
-            _INTEND, [{"target": row.target_id, "call": call_id, "card": _card(vault, row)} for call_id, row in alone]
+            _INTEND,
+            [{"target": row.target_id, "call": call_id, "card": _card(ports.vault, row)} for call_id, row in alone],
         )
     for call_id, rows in zip(ids, bundles, strict=True):
         if len(rows) > 1:
             conn.execute(_INTEND_TOGETHER, {"targets": [row.target_id for row in rows], "call": call_id})
-    return [
-        _claimed(call_id, rows, addresses, said[rows[0].content_version])
-        for call_id, rows in zip(ids, bundles, strict=True)
-    ]
+    return [_claimed(call_id, rows, addresses, words) for call_id, rows, words in zip(ids, bundles, said, strict=True)]
+
+
+def _worded(conn: Connection, ports: Ports, bundles: Sequence[Sequence[Row[Any]]], now: datetime) -> list[Said]:
+    """What each call says; the links of one that reaches a single person are that person's own."""
+    texts = texts_of(conn, [rows[0].content_version for rows in bundles])
+    said = [Said(one.text, tuple(one.attachments)) for one in (texts[rows[0].content_version] for rows in bundles)]
+    alone = {
+        place: rows[0].target_ref
+        for place, rows in enumerate(bundles)
+        if len(rows) == 1 and rows[0].way in _TO_A_PERSON and mentions_pages(said[place], ports.web_url)
+    }
+    known = ports.vault.external_userids(conn, alone.values()) if alone else {}
+    for place, person in alone.items():
+        if person in known:
+            said[place] = personal(said[place], token_of(ports.vault, known[person], now), ports.web_url)
+    return said
 
 
 def rows_of(conn: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
@@ -328,7 +344,7 @@ def _call_row(row: Row[Any], text: str, worker: str, now: datetime) -> dict[str,
 
 
 def _claimed(
-    call_id: int, rows: Sequence[Row[Any]], addresses: Mapping[int, str], said: Row[Any], asked_before: bool = False
+    call_id: int, rows: Sequence[Row[Any]], addresses: Mapping[int, str], said: Said, asked_before: bool = False
 ) -> Claim:
     first = rows[0]
     return Claim(
@@ -337,7 +353,7 @@ def _claimed(
         community=first.community,
         sender_userid=first.sender_userid,
         text=said.text,
-        attachments=tuple(said.attachments),
+        attachments=said.attachments,
         group=first.group_name or "",
         due_at=first.due_at,
         not_after=first.not_after,
@@ -374,8 +390,11 @@ def reclaim(conn: Connection, ports: Ports, *, worker: str, now: datetime, keyed
     # What was lost on the way is no try while the key holds; what failed here may be the row's own fault.
     tries = case((targets.c.reason.startswith(FAILED_HERE), targets.c.attempts + 1), else_=targets.c.attempts)
     conn.execute(update(targets).where(targets.c.call_id.in_(taken)).values(state="intent", attempts=tries))
-    said = texts_of(conn, [row.content_version for row in again])
-    claims = [_claimed(row.call_id, [row], addresses, said[row.content_version], asked_before=True) for row in again]
+    said = _worded(conn, ports, [[row] for row in again], now)
+    claims = [
+        _claimed(row.call_id, [row], addresses, words, asked_before=True)
+        for row, words in zip(again, said, strict=True)
+    ]
     return Page(now, tuple(claims))
 
 

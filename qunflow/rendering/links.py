@@ -53,6 +53,16 @@ def links_of(content: Message) -> tuple[str, ...]:
     return tuple(dict.fromkeys(link for link in found if link))
 
 
+def with_links(text: str, change: Callable[[str], str]) -> str:
+    """A text with every link in it changed, and nothing else."""
+
+    def changed(found: re.Match[str]) -> str:
+        link = found[0].rstrip(_END_OF_SENTENCE)
+        return change(link) + found[0][len(link) :]
+
+    return _LINK.sub(changed, text)
+
+
 def lint_links(content: Message, until: datetime, rules: LinkRules) -> tuple[Finding, ...]:
     """
     Everything wrong with the links of a message.

@@ -18,6 +18,7 @@ from qunflow.clock import instant_of, local_day
 from qunflow.community.offers import offer_of_day, yuan
 from qunflow.community.wording import Plain, community_variables
 from qunflow.delivery.model import Content
+from qunflow.delivery.personal import reaches_others
 from qunflow.delivery.welcome import Composer, Newcomer
 from qunflow.errors import ConfigurationError
 from qunflow.runtime import Runtime
@@ -67,7 +68,7 @@ def compose_welcomes(
     Raises:
         ConfigurationError: the community's welcome template is missing or broken; then no coupon is issued.
     """
-    links = join_links(conn, community)
+    links = join_links(conn, community, here.environment.web_url)
     addresses = [links.get(one.channel) or links.get(UNKNOWN_CHANNEL) for one in newcomers]
     reachable = [(one, address) for one, address in zip(newcomers, addresses, strict=True) if address]
     if not reachable:
@@ -92,9 +93,16 @@ def _welcome_texts(here: Runtime, community: Community, reachable: Sequence[tupl
     return texts
 
 
-def join_links(conn: Connection, community: Community) -> Mapping[str, str]:
-    """Channel → address of its live code's picture."""
-    return {code.channel: code.url for code in codes_of(conn, community.key) if code.url}
+def join_links(conn: Connection, community: Community, web_url: str) -> Mapping[str, str]:
+    """
+    Channel → address of its live code: our page, which shows the group with room and counts who came.
+
+    While nobody else can reach our pages it is the picture at the platform.
+    """
+    codes = [code for code in codes_of(conn, community.key) if code.url]
+    if not reaches_others(web_url):
+        return {code.channel: code.url for code in codes}
+    return {code.channel: f"{web_url.rstrip('/')}/g/{code.community}.{code.channel}" for code in codes}
 
 
 def greeting_variables(here: Runtime, community: Community, day: date) -> dict[str, Plain]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 from fastapi import Request
+
+from qunflow.delivery.personal import is_loopback
 
 # A proxy on this machine names whom it speaks for in one of these.
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -15,11 +15,3 @@ def is_this_machine(request: Request) -> bool:
     if request.client is None or any(name in request.headers for name in FORWARDED):
         return False
     return is_loopback(request.client.host)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address stays on this machine."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -31,7 +31,8 @@ def here(tmp_path: Path) -> Any:
     directory = write_workspace(tmp_path / "w", None, date(2026, 3, 2))
     (directory / "templates" / "acquisition").mkdir(parents=True)
     templates = Templates((directory / "templates", builtin_templates()))
-    return SimpleNamespace(workspace=load_workspace(directory), templates=templates)
+    environment = SimpleNamespace(web_url="http://127.0.0.1:8790")
+    return SimpleNamespace(workspace=load_workspace(directory), templates=templates, environment=environment)
 
 
 def newcomers(here: Any) -> list[Newcomer]:

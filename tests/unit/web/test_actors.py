@@ -11,10 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from qunflow.clock import FixedClock
+from qunflow.delivery.personal import GOOD_FOR, token_of
 from qunflow.store.activities import open_activity
 from qunflow.store.sealing import derive_keys
 from qunflow.store.vault import Vault
-from qunflow.web.actors import GOOD_FOR, token_of
 from qunflow.web.app import create_app
 from qunflow.web.ports import WebPorts
 

@@ -10,10 +10,10 @@ from sqlalchemy import update
 
 from qunflow.clock import FixedClock
 from qunflow.delivery.links import short_link
+from qunflow.delivery.personal import token_of
 from qunflow.store import inbox
 from qunflow.store.activities import open_activity
 from qunflow.store.tables import short_links
-from qunflow.web.actors import token_of
 from qunflow.web.app import create_app
 from qunflow.web.guessing import GuessLimit
 from qunflow.web.ports import WebPorts

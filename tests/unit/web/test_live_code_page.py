@@ -8,11 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
+from qunflow.delivery.personal import token_of
 from qunflow.store import inbox, members
 from qunflow.store.live_codes import LiveCode, keep_code
 from qunflow.store.members import Join
 from qunflow.store.tables import groups
-from qunflow.web.actors import token_of
 from qunflow.web.app import create_app
 from qunflow.web.guessing import GuessLimit
 from qunflow.web.ports import WebPorts
