@@ -4,6 +4,7 @@
 The client is open-loop: a request is due at its instant whether or not the ones before were answered, and its waiting
 time counts from then. The peer is the same application with one commit a request; the limit is how many single commits
 this disk takes in a second when nothing else is done. Every row that was acknowledged is counted again in the database.
+Then how long a welcome takes under that load, against the 20 seconds its code is good for (``welcome_load``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -62,19 +63,21 @@ class Seen:
         return self.waits_ms[min(int(share * len(self.waits_ms)), len(self.waits_ms) - 1)]
 
 
-def event(number: int) -> bytes:
-    """The event of a number: somebody became a contact."""
+def event(number: int, *, at: int = 1_763_700_001, who: str = "ops_li", channel: str = "", code: str = "") -> bytes:
+    """The event of a number: at ``at`` (Unix seconds) somebody became a contact of ``who``, perhaps with a code."""
+    welcome = f"<State><![CDATA[{channel}]]></State><WelcomeCode><![CDATA[{code}]]></WelcomeCode>" if code else ""
     return (
         "<xml><ToUserName><![CDATA[wwSBX]]></ToUserName><FromUserName><![CDATA[sys]]></FromUserName>"
-        "<CreateTime>1763700001</CreateTime><MsgType><![CDATA[event]]></MsgType>"
+        f"<CreateTime>{at}</CreateTime><MsgType><![CDATA[event]]></MsgType>"
         "<Event><![CDATA[change_external_contact]]></Event><ChangeType><![CDATA[add_external_contact]]></ChangeType>"
-        f"<UserID><![CDATA[ops_li]]></UserID><ExternalUserID><![CDATA[wmSBX{number:08d}]]></ExternalUserID></xml>"
+        f"<UserID><![CDATA[{who}]]></UserID><ExternalUserID><![CDATA[wmSBX{number:08d}]]></ExternalUserID>"
+        f"{welcome}</xml>"
     ).encode()
 
 
-def callback(number: int) -> bytes:
+def callback(number: int, *, at: int = 1_763_700_001, who: str = "ops_li", channel: str = "", code: str = "") -> bytes:
     """The whole request that brings an event, sealed anew each time."""
-    sealed = CRYPTO.seal(event(number))
+    sealed = CRYPTO.seal(event(number, at=at, who=who, channel=channel, code=code))
     body = f"<xml><ToUserName><![CDATA[wwSBX]]></ToUserName><Encrypt><![CDATA[{sealed}]]></Encrypt></xml>".encode()
     signature = CRYPTO.signature("1763700001", str(number), sealed)
     query = urlencode({"msg_signature": signature, "timestamp": "1763700001", "nonce": str(number)})
@@ -141,7 +144,9 @@ def single_commits_ms(file: Path, seconds: float = 1.0) -> list[float]:
 
 
 def main(arguments: list[str]) -> int:
-    """Print one line a way of committing, and both ratios."""
+    """Print one line a way of committing, welcomes with and without load, and the ratios."""
+    from benchmarks.welcome_load import measure_welcomes
+
     if arguments[:1] == ["serve"]:
         return serve(Path(arguments[1]), int(arguments[2]), int(arguments[3]))
     seconds = float(arguments[0]) if arguments else SECONDS
@@ -159,6 +164,8 @@ def main(arguments: list[str]) -> int:
         print(_line("group commit", group), flush=True)
         alone = measure(folder / "alone", rate, seconds, EACH_ALONE)
         print(_line("one a request", alone), flush=True)
+        for name, load in (("at rest", 5), (f"under {rate} callbacks/s", rate)):
+            print(measure_welcomes(folder / f"welcomes-{load}", load, seconds).line(name), flush=True)
     slow = max(took_ms[int(0.99 * len(took_ms))] for took_ms in (single, after))
     print(
         f"p99 is {group.wait_ms(0.99) / WANTED_MS:.2f} of the {WANTED_MS:.0f} ms allowed"
@@ -178,13 +185,13 @@ def _line(way: str, seen: Seen) -> str:
     )
 
 
-def workspace(folder: Path) -> Path:
+def workspace(folder: Path, variables: Mapping[str, str] = SECRETS) -> Path:
     """A workspace with its database and all secrets of a way in."""
     from qunflow.settings.environment import load_environment
     from qunflow.settings.scaffold import write_workspace
     from qunflow.store.migrate import upgrade
 
-    home = write_workspace(folder, None, date(2026, 3, 1), variables=SECRETS)
+    home = write_workspace(folder, None, date(2026, 3, 1), variables=variables)
     upgrade(load_environment(home).database_url)
     return home
 

@@ -12,7 +12,7 @@ from qunflow.delivery.ports import Ports
 from qunflow.delivery.resident import tick
 from qunflow.delivery.sender import drain
 from qunflow.delivery.welcome import Newcomer, _send_privately, answer_welcomes
-from qunflow.store.inbox import receive, unapplied
+from qunflow.store.inbox import keep, receive, sealed, unapplied
 from qunflow.store.tables import targets, welcomes
 from tests.unit.delivery.platform_fake import NOON, FakePlatform, states
 
@@ -48,6 +48,15 @@ def test_a_newcomer_is_welcomed_once_with_the_words_of_the_channel(ports: Ports,
     with ports.store.reading() as conn:
         assert len(unapplied(conn, ports.vault, "wecom", 10)) == 1
         assert conn.execute(select(welcomes.c.result)).scalar_one() == "sent"
+
+
+def test_a_welcome_is_not_hidden_by_a_crowd_of_other_callbacks(ports: Ports, platform: FakePlatform) -> None:
+    """Seconds of five hundred callbacks each, all younger than the newcomer's, change nothing for them."""
+    arrive(ports)
+    deletion = b"<xml><Event>change_external_contact</Event><ChangeType>del_external_contact</ChangeType></xml>"
+    crowd = [sealed(ports.vault, "wecom", f"other {number}", deletion) for number in range(1_500)]
+    ports.store.write(lambda conn: keep(conn, crowd, NOON + timedelta(seconds=3)))
+    assert answer_welcomes(ports, compose, now=NOON + timedelta(seconds=5)).sent == 1
 
 
 def test_quiet_hours_do_not_keep_a_welcome_waiting(ports: Ports, platform: FakePlatform) -> None:
