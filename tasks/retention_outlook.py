@@ -2,9 +2,10 @@
 What is ahead, in a run: the stay rate drawn on and the risk to leave, worked out from the history, as figures.
 
 ``stay_forecast``, ``stay_forecast_low``, ``stay_forecast_high`` {day}: of how many people is the denominator ·
-``stay_forecast_state`` {state}: told, or why there is no forecast · ``churn_risk`` {band}: members, of whom numerator
-are expected to leave in a week; only where risks may be shown · ``churn_state`` {state}: shown, or why not ·
-``churn_brier``, ``churn_brier_base``, ``churn_auc`` of the held-out weeks · ``churn_told``, ``churn_left`` {bin}.
+``stay_reached`` {day}: what the same cohorts have shown · ``stay_forecast_state`` {state}: told, or why there is no
+forecast · ``churn_risk`` {band}: members, of whom numerator are expected to leave in a week; only where risks may be
+shown · ``churn_state`` {state}: shown, or why not · ``churn_brier``, ``churn_brier_base``, ``churn_auc`` of the
+held-out weeks · ``churn_told``, ``churn_left`` {bin}.
 Who may leave is in none of them.
 """
 
@@ -57,6 +58,9 @@ def forecast_figures(plan: Plan, stay: Forecast | TooLittle) -> list[Figure]:
         made_of = (stay.found, stay.needed)
         return [_figure(plan, "stay_forecast_state", stay.found, "count", {"state": stay.reason}, made_of)]
     told = [_figure(plan, "stay_forecast_state", stay.people, "count", {"state": "told"})]
+    for seen in stay.reached:
+        made_of = (round(seen.people), round(seen.size))
+        told.append(_figure(plan, "stay_reached", seen.share, "rate", {"day": str(seen.day)}, made_of))
     for point in stay.ahead:
         shares = {"stay_forecast": point.share, "stay_forecast_low": point.low, "stay_forecast_high": point.high}
         day = {"day": str(point.day)}

@@ -14,7 +14,7 @@ inflation factor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
@@ -67,6 +67,20 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """A day that has come due for pooled cohorts of ``size`` people together, and how many of them were there."""
+
+    day: int
+    people: float
+    size: float
+
+    @property
+    def share(self) -> float:
+        """people ÷ size."""
+        return self.people / self.size
+
+
+@dataclass(frozen=True, slots=True)
 class Ahead:
     """The share of the pooled people expected to be there on ``day``, and the range for the forecast's level."""
 
@@ -87,6 +101,7 @@ class Forecast:
         through: the oldest day any of them has reached.
         spread: the variance of the cells over what chance alone would give, at least 1.
         level: the probability with which the share of a day will lie in its range.
+        reached: the days that have come due, each over the cohorts that have reached it.
         ahead: the days asked for that lie ahead for some of them and not too far ahead.
     """
 
@@ -96,6 +111,7 @@ class Forecast:
     through: int
     spread: float
     level: float
+    reached: tuple[Reached, ...]
     ahead: tuple[Ahead, ...]
 
 
@@ -152,6 +168,7 @@ def forecast(
         through=through,
         spread=spread,
         level=level,
+        reached=tuple(_reached(courses)),
         ahead=tuple(_ahead(day, courses, draws, spread, level, chance) for day in asked),
     )
 
@@ -167,6 +184,12 @@ def _missing(courses: Sequence[Course]) -> TooLittle | None:
         ("few_leavers", leavers, FEWEST_LEAVERS),
     )
     return next((TooLittle(reason, has, needed) for reason, has, needed in found if has < needed), None)
+
+
+def _reached(courses: Sequence[Course]) -> Iterator[Reached]:
+    for day in sorted({period for course in courses for period in course.periods}):
+        there = [(dict(_steps(course))[day], course.size) for course in courses if day in course.periods]
+        yield Reached(int(day), sum(people for people, _ in there), sum(size for _, size in there))
 
 
 def _is_ahead(day: int, courses: Sequence[Course]) -> bool:

@@ -127,6 +127,12 @@ def test_the_forecast_is_kept_as_figures(here: Runtime) -> None:
     for day, figure in middle.items():
         assert float(low[day].value or 0) < float(figure.value or 0) < float(high[day].value or 0)
         assert (figure.denominator or 0) > 300
+    reached = named(found, "stay_reached")
+    assert set(reached) == {"1", "3", "7", "14", "30"}
+    assert all(
+        figure.value == pytest.approx((figure.numerator or 0) / (figure.denominator or 1), abs=0.002)
+        for figure in reached.values()
+    )
     assert named(found, "stay_forecast_state").keys() == {"told"}
     assert forecast_figures(plan, stay_ahead(here, plan)) == found
     key, at = plan.scope.community, here.clock.now()

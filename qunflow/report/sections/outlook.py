@@ -27,15 +27,8 @@ def stay_outlook(data: ReportData, words: Words) -> Section:
     seen, ahead = _seen(on_that_day), _ahead(on_that_day)
     if not ahead:
         return Section("stay_outlook", title, _reason(states[0], words))
-    seen = [point for point in seen if point.day < ahead[0].day]
-    picture = curve_svg(
-        seen,
-        ahead,
-        title=title,
-        names=(words.text("outlook.forecast.seen"), words.text("outlook.forecast.ahead")),
-        axis=[words.text("outlook.forecast.axis", day=point.day) for point in (*seen, *ahead)],
-    )
-    table = figures_table(data, select.latest(on_that_day, *FORECAST, "stay_forecast_state"), words)
+    picture = _curve(title, seen, [point for point in ahead if not seen or point.day > seen[-1].day], words)
+    table = figures_table(data, select.latest(on_that_day, *FORECAST, "stay_reached", "stay_forecast_state"), words)
     note = words.text("outlook.forecast.note")
     return Section("stay_outlook", title, _expectation(ahead, words), picture, note, tables=(table,))
 
@@ -66,12 +59,22 @@ def _by_day(figures: list[Figure], name: str) -> dict[int, float]:
 
 
 def _seen(figures: list[Figure]) -> list[CurvePoint]:
-    return [CurvePoint(day, share) for day, share in sorted(_by_day(figures, "mean_stay_rate").items())]
+    return [CurvePoint(day, share) for day, share in sorted(_by_day(figures, "stay_reached").items())]
 
 
 def _ahead(figures: list[Figure]) -> list[CurvePoint]:
     shares, low, high = (_by_day(figures, name) for name in FORECAST)
     return [CurvePoint(day, shares[day], low[day], high[day]) for day in sorted(shares) if day in low and day in high]
+
+
+def _curve(title: str, seen: list[CurvePoint], ahead: list[CurvePoint], words: Words) -> str:
+    return curve_svg(
+        seen,
+        ahead,
+        title=title,
+        names=(words.text("outlook.forecast.seen"), words.text("outlook.forecast.ahead")),
+        axis=[words.text("outlook.forecast.axis", day=point.day) for point in (*seen, *ahead)],
+    )
 
 
 def _expectation(ahead: list[CurvePoint], words: Words) -> str:

@@ -127,7 +127,7 @@ def _board() -> list[Figure]:
 def _outlook() -> list[Figure]:
     found = [figure("stay_forecast_state", 812, state="told"), figure("churn_state", 561, state="shown")]
     for day, share in ((1, 0.97), (3, 0.93), (7, 0.86), (14, 0.8), (30, 0.7)):
-        found.append(figure("mean_stay_rate", share, "rate", day=str(day)))
+        found.append(figure("stay_reached", share, "rate", of=(round(share * 812), 812), day=str(day)))
     for day, low, share, high in ((60, 0.55, 0.61, 0.67), (90, 0.46, 0.55, 0.63)):
         for name, value in (("_low", low), ("", share), ("_high", high)):
             found.append(figure(f"stay_forecast{name}", value, "rate", day=str(day)))

@@ -57,15 +57,26 @@ def test_what_was_seen_is_solid_and_what_is_expected_dashed_in_its_band(full: Re
 def test_a_day_that_has_not_come_due_is_not_drawn(full: ReportData, zh: Catalogue) -> None:
     """A mean without a value leaves no dot and no label; it is not taken for nothing."""
     blank = [
-        replace(figure, value=None)
-        if (figure.name, figure.dimensions.get("day")) == ("mean_stay_rate", "30")
-        else figure
+        replace(figure, value=None) if (figure.name, figure.dimensions.get("day")) == ("stay_reached", "30") else figure
         for figure in full.figures
     ]
     root = ElementTree.fromstring(stay_outlook(replace(full, figures=blank), zh).picture)
 
     assert len(root.findall(f"{SVG}circle")) == 6
     assert "30 天" not in words_of(stay_outlook(replace(full, figures=blank), zh).picture)
+
+
+def test_an_expected_day_that_some_have_reached_is_not_drawn_twice(full: ReportData, zh: Catalogue) -> None:
+    """Of a day older cohorts have reached the picture shows what was seen; what is expected of all is in the table."""
+    early = Figure("n", "retention", "stay_forecast", full.last_day, 0.72, "rate", "history", {"day": "30"}, None, 812)
+    bounds = [
+        replace(early, name=f"stay_forecast_{end}", value=value) for end, value in (("low", 0.69), ("high", 0.75))
+    ]
+    section = stay_outlook(replace(full, figures=[*full.figures, early, *bounds]), zh)
+
+    assert words_of(section.picture).count("30 天") == 1
+    assert "72%" not in words_of(section.picture)
+    assert "72%" in [row[1].main for table in section.tables for row in table.rows]
 
 
 def test_high_risk_is_counted_and_nobody_is_named(full: ReportData, zh: Catalogue) -> None:

@@ -106,6 +106,17 @@ def test_only_days_ahead_and_not_too_far_are_foretold() -> None:
     assert [point.day for point in foreseen(courses, (7, 14, 30, 42, 60)).ahead] == [30, 42]
 
 
+def test_what_was_reached_is_the_mean_over_those_who_reached_it() -> None:
+    """Two cohorts have reached day 7 and one day 30: each share is over the people of those only."""
+    old, young = Course(100, (1.0, 7.0, 30.0), (90.0, 80.0, 60.0)), Course(50, (1.0, 7.0), (48.0, 46.0))
+
+    assert [(one.day, one.people, one.size) for one in foreseen([old, young]).reached] == [
+        (1, 138, 150),
+        (7, 126, 150),
+        (30, 60, 100),
+    ]
+
+
 def test_an_unripe_cell_changes_nothing() -> None:
     """Cells that have not come due are no zeros: with them or without them the courses are the same."""
     due = [Cell("2026-01-05", 1, 40, 39), Cell("2026-01-05", 3, 40, 36)]
