@@ -13,6 +13,7 @@ from functools import partial
 import pandas as pd
 from sqlalchemy import Connection
 
+from data_checks.retention_care import CARE, WIN_BACK
 from qunflow.delivery.model import Planned
 from qunflow.retention import care, reactions
 from qunflow.retention.alarms import Limits
@@ -27,6 +28,7 @@ from tasks import delivery
 from tasks import retention_care_figures as figuring
 from tasks import retention_care_todos as asking
 from tasks import retention_win_back as winning
+from tasks.checks import check
 from tasks.retention_care_reading import WEEK_DAYS, read_seen
 from tasks.step import step
 
@@ -118,6 +120,29 @@ def propose_win_back(run: StageRun, planned: Sequence[Planned]) -> int:
     if run.dry_run or not planned:
         return len(planned)
     return run.runtime.store.write(partial(winning.queue, run=run, planned=planned))
+
+
+def act(run: StageRun, board: Sequence[GroupMeasure], seen: Seen) -> dict[str, int]:
+    """
+    Everything that follows from a judged board, step by step.
+
+    Returns:
+        For the run's summary: ``todos`` and ``win_back`` newly asked for, and the ``ignored`` activities.
+
+    Raises:
+        CheckFailed: the board or the proposals cannot be right; nobody is asked or written to.
+    """
+    cared = weigh(run, board, seen)
+    check(care_frame(cared), CARE, run.run_id)
+    planned = choose_win_back(run, cared, seen)
+    check(proposals_frame(planned), WIN_BACK, run.run_id)
+    ignored = ignored_activities(run, seen)
+    keep_care(run, cared, seen)
+    return {
+        "todos": ask_people(run, cared, ignored),
+        "win_back": propose_win_back(run, planned),
+        "ignored": len(ignored),
+    }
 
 
 def care_frame(cared: Sequence[GroupCare]) -> pd.DataFrame:
