@@ -1,0 +1,39 @@
+"""Local days of instants as arrays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from qunflow.retention.grid import DAY_US, SECOND_US, at_us, offsets
+from qunflow.retention.tally_moves import DayOf
+from qunflow.retention.tally_pages import Ints
+
+_YEAR_US = 366 * DAY_US
+
+
+def days_in(zone: ZoneInfo) -> DayOf:
+    """The function that gives the local days since 1970 of instants in microseconds since 1970 UTC."""
+
+    def day_of(instants: Ints) -> Ints:
+        if not len(instants):
+            return instants
+        since, shift = _offsets(zone, int(instants.min()) // _YEAR_US, int(instants.max()) // _YEAR_US)
+        days: Ints = (instants + shift[np.searchsorted(since, instants, side="right")]) // DAY_US
+        return days
+
+    return day_of
+
+
+@lru_cache(maxsize=64)
+def _offsets(zone: ZoneInfo, first: int, last: int) -> tuple[Ints, Ints]:
+    """The instants from which the offset is another, and one offset more than there are of these."""
+    day = timedelta(days=1)
+    found = offsets(zone, at_us(first * _YEAR_US) - day, at_us((last + 1) * _YEAR_US) + day)
+    return (
+        np.array([offset.since_us for offset in found[1:]], np.int64),
+        np.array([offset.seconds * SECOND_US for offset in found], np.int64),
+    )
