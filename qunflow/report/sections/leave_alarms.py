@@ -37,7 +37,7 @@ def leave_alarms(data: ReportData, words: Words) -> Section:
         rings = any(f.value for f in newest if f.name == "alarm")
         return Section("leave_alarms", title, words.text(f"care.leaving.{'no_push' if rings else 'empty'}"))
     first_of = {f.dimensions["group"]: f for f in reversed(seen)}
-    told = [_sentence(data, figures, one, words) for one in seen if first_of[one.dimensions["group"]] is one]
+    told = [_sentence(data, figures, one, words) for one in seen if first_of[one.dimensions["group"]] is one][:SHOWN]
     picture = bars_svg([_bar(data, figures, one, words) for one in seen[:SHOWN]], title=title)
     table = care_table(data, figures, words)
     note = words.text("care.leaving.note")

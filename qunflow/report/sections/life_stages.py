@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from qunflow.report import select, svg
@@ -17,62 +18,74 @@ from qunflow.store.figures import Figure
 NAMES = ("life_stage", "life_stage_why", "advice", "advice_into", "active_share", "advert_share", "alarm_chance")
 # The warmer, the more it needs somebody; in this order the groups are listed.
 COLOURS = {"dead": svg.RED, "adverts": svg.AMBER, "new": svg.STEPS[1], "talking": svg.TEAL}
+GROUPS_SHOWN, NAMES_SHOWN = 40, 3
 _TOP, _HEIGHT = 26.0, 44.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A group with the words recorded of it on the newest day, by the name of the figure, and what rings."""
+
+    group: GroupLine
+    told: Mapping[str, str]
+    ringing: tuple[str, ...]
+
+    @property
+    def urgency(self) -> tuple[int, int, str]:
+        return -len(self.ringing), list(COLOURS).index(self.told["life_stage"]), self.group.name
+
+
 def life_stages(data: ReportData, words: Words) -> Section:
-    """The board of life stages, those that need somebody first on top."""
+    """The board of life stages, those that need somebody first on top; of very many groups only those."""
     title = words.text("care.board.title")
     newest = select.of_last_day(data.figures, *NAMES)
-    groups = [group for group in data.groups if _of(newest, group, "life_stage")]
-    if not groups:
+    rows = sorted(_rows(data, newest, words), key=lambda row: row.urgency)
+    if not rows:
         return Section("life_stages", title, words.text("care.board.empty"))
-    groups.sort(key=lambda group: _urgency(data, newest, group, words))
+    shown = rows[:GROUPS_SHOWN]
     return Section(
         "life_stages",
         title,
-        _sentence(data, newest, groups, words),
-        _picture(data, groups, words, title),
+        _sentence(rows, words),
+        _picture(data, [row.group for row in shown], words, title),
         words.text("care.board.note"),
-        lines=tuple(_line(data, newest, group, words) for group in groups),
+        lines=tuple(_line(data, row, words) for row in shown),
         tables=(care_table(data, newest, words),),
     )
 
 
-def _of(figures: Sequence[Figure], group: GroupLine, name: str) -> str:
-    """The text of a group's figure, empty when it has none."""
-    found = [f for f in figures if f.name == name and f.dimensions.get("group") in group.refs]
-    return str(found[0].value) if found and found[0].value is not None else ""
+def _rows(data: ReportData, newest: Sequence[Figure], words: Words) -> list[_Row]:
+    by_ref: dict[str, dict[str, str]] = defaultdict(dict)
+    for figure in newest:
+        if figure.unit == "text" and figure.value is not None:
+            by_ref[figure.dimensions.get("group", "")][figure.name] = str(figure.value)
+    known = ((group, next((by_ref[ref] for ref in group.refs if ref in by_ref), {})) for group in data.groups)
+    return [_Row(group, told, tuple(alarms(data, group, words))) for group, told in known if "life_stage" in told]
 
 
-def _urgency(data: ReportData, newest: Sequence[Figure], group: GroupLine, words: Words) -> tuple[int, int, str]:
-    return -len(alarms(data, group, words)), list(COLOURS).index(_of(newest, group, "life_stage")), group.name
-
-
-def _sentence(data: ReportData, newest: Sequence[Figure], groups: Sequence[GroupLine], words: Words) -> str:
-    counts = Counter(_of(newest, group, "life_stage") for group in groups)
+def _sentence(rows: Sequence[_Row], words: Words) -> str:
+    counts = Counter(row.told["life_stage"] for row in rows)
     told = words.text("report.comma").join(
         words.text("care.board.stage_count", stage=word(words, "stage", stage), count=counts[stage])
         for stage in COLOURS
         if counts[stage]
     )
-    names = words.text("report.comma").join(group.name for group in groups if alarms(data, group, words))
+    names = words.text("report.comma").join([row.group.name for row in rows if row.ringing][:NAMES_SHOWN])
     which = "alarm" if names else "calm"
-    return words.text(f"care.board.sentence_{which}", groups=len(groups), stages=told, names=names)
+    return words.text(f"care.board.sentence_{which}", groups=len(rows), stages=told, names=names)
 
 
-def _line(data: ReportData, newest: Sequence[Figure], group: GroupLine, words: Words) -> str:
-    ringing = words.text("report.comma").join(alarms(data, group, words))
-    advice = _of(newest, group, "advice")
+def _line(data: ReportData, row: _Row, words: Words) -> str:
+    advice = row.told.get("advice", "keep")
     # A group that talks and loses people is not to go on as it does.
-    advice = "look" if ringing and advice == "keep" else advice
+    advice = "look" if row.ringing and advice == "keep" else advice
     return words.text(
-        "care.board.line_alarm" if ringing else "care.board.line",
-        group=group.name,
-        alarms=ringing,
-        stage=word(words, "stage", _of(newest, group, "life_stage")),
-        why=word(words, "why", _of(newest, group, "life_stage_why")),
-        advice=words.text(f"care.advice_{advice}", into=group_name(data, _of(newest, group, "advice_into"))),
+        "care.board.line_alarm" if row.ringing else "care.board.line",
+        group=row.group.name,
+        alarms=words.text("report.comma").join(row.ringing),
+        stage=word(words, "stage", row.told["life_stage"]),
+        why=word(words, "why", row.told.get("life_stage_why", "")),
+        advice=words.text(f"care.advice_{advice}", into=group_name(data, row.told.get("advice_into", ""))),
     )
 
 
