@@ -34,6 +34,7 @@ def acquisition(params: AcquisitionParams = AcquisitionParams()) -> dict[str, An
         check(frame, INPUT, run.run_id, set_aside=set_aside(found), source=f"acquisition:{run.community.key}")
         kept = bringing_in.keep_leads(run, found)
         contacts = bringing_in.keep_contacts(run)
+        scans = bringing_in.keep_scans(run)
         welcomed = bringing_in.welcome_newcomers(run)
         roster = bringing_in.keep_roster(run, params.groups_per_task)
         placing = bringing_in.place_leads(run)
@@ -50,6 +51,7 @@ def acquisition(params: AcquisitionParams = AcquisitionParams()) -> dict[str, An
             bringing_in.show_plan(run)
         run.rows_in, run.rows_out = found.rows, kept.new + contacts.added + contacts.deleted + roster.changed
         run.notes |= {"new_leads": kept.new, "quarantined": len(found.refused), "without_room": placing.without_room}
+        run.notes |= {"scans": scans}
         run.notes |= {"welcomed": welcomed + len(late.persons), "invited": len(invited.persons)}
         run.notes |= {"completeness": graded[0].letter}
         run.notes |= {"live_codes": codes, "figures_changed": changed} | bringing_in.unread_groups(roster)

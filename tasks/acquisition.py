@@ -27,6 +27,7 @@ from tasks import acquisition_intake as intake
 from tasks import acquisition_numbers as numbers
 from tasks import acquisition_replies as replies
 from tasks import acquisition_roster as roster
+from tasks import acquisition_scans as scans
 from tasks import delivery
 from tasks.checks import publish
 from tasks.step import step
@@ -56,6 +57,12 @@ def keep_contacts(run: StageRun) -> ContactNews:
     listed = contacts.keep_contact_list(run.community, run.now)
     replies.keep_replies(run.community, run.now)
     return ContactNews(told.added + listed.added, told.deleted, told.quarantined)
+
+
+@step("拉新:记扫码")
+def keep_scans(run: StageRun) -> int:
+    """Note who opened a live code's page; returns how many visits there were."""
+    return scans.keep_scans(run.runtime, run.now)
 
 
 @step("拉新:群活码")
@@ -172,6 +179,8 @@ def roster_frame(found: RosterNews, invited: Sequence[int], run: StageRun) -> pd
     return pd.DataFrame(rows, columns=ROSTER_COLUMNS)
 
 
+# What comes from the platform or from our own pages is read or it has changed its shape.
+_ALL_OURS = ("wecom", "scan_page")
 ROSTER_COLUMNS = ["group", "members", "listed", "expected_members", "left_without_join", "invited_members"]
 
 
@@ -180,13 +189,13 @@ def keep_figures(run: StageRun, found: RosterNews, placing: Placing) -> int:
     """Write the funnel by channel and the day's movement, and publish the stage report; returns what changed."""
     key = run.community.key
     with run.runtime.store.reading() as conn:
-        channels, moved = numbers.measured(conn, run)
+        counted = numbers.measured(conn, run)
         key_of = {group.group_id: group.group_key for group in members.groups_of(conn, key)}
-    new = numbers.figures_of(key, run.day, channels, moved, key_of)
+    new = numbers.figures_of(key, run.day, counted, key_of)
     changed = telling.keep(run, new)
-    words, today = run.runtime.language, moved[run.day]
+    words = run.runtime.language
     graded = telling.graded(run.runtime, key, run.day)
-    report = numbers.stage_report(run.community, run.day, channels, today, found, placing.without_room, graded, words)
+    report = numbers.stage_report(run.community, run.day, counted, found, placing.without_room, graded, words)
     publish("report-acquisition", report, words.text("acquisition.report"))
     return changed
 
@@ -215,8 +224,8 @@ def drift_frame(run: StageRun) -> pd.DataFrame:
         aside = inbox.quarantined(conn, run.now - timedelta(days=1))
     shapes = {str(Refusal.MALFORMED), str(Refusal.UNKNOWN_FORM)}
     of_forms = sum(count for (source, reason), count in aside.items() if source == "form" and reason in shapes)
-    of_wecom = sum(count for (source, _), count in aside.items() if source == "wecom")
-    return pd.DataFrame({"source": ["form", "wecom"], "unreadable": [of_forms, of_wecom]})
+    others = {name: sum(count for (source, _), count in aside.items() if source == name) for name in _ALL_OURS}
+    return pd.DataFrame({"source": ["form", *others], "unreadable": [of_forms, *others.values()]})
 
 
 def unread_groups(found: RosterNews) -> dict[str, list[str]]:

@@ -1,8 +1,9 @@
 """
 The figures acquisition writes, and its stage report as Markdown with the funnel's picture.
 
-``leads``, ``leads_valid``, ``contacts_added``, ``joined``, ``join_rate``, ``stayed_d7``, ``cost_per_stayed_member``
-{channel} · ``joins``, ``leaves``, ``net_growth``, ``unique_members`` · ``joins_by`` {how} · ``members`` {group}.
+``leads``, ``leads_valid``, ``contacts_added``, ``joined``, ``join_rate``, ``stayed_d7``, ``cost_per_stayed_member``,
+``scans``, ``scan_join_rate`` {channel} · ``joins``, ``leaves``, ``net_growth``, ``unique_members`` · ``joins_by``
+{how} · ``members`` {group}.
 Yesterday's movement is written again: what happened after its run revises it.
 """
 
@@ -13,6 +14,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
+from qunflow.acquisition.counted import Counted
 from qunflow.acquisition.funnel import (
     ChannelFunnel,
     ContactFact,
@@ -24,6 +26,7 @@ from qunflow.acquisition.funnel import (
     movement,
 )
 from qunflow.acquisition.intake import RosterNews
+from qunflow.acquisition.scans import ChannelScans, scans_by_channel
 from qunflow.clock import day_bounds
 from qunflow.language import Catalogue
 from qunflow.report.charts import FunnelRow, as_data_uri, funnel_svg
@@ -32,19 +35,26 @@ from qunflow.runtime.stage import StageRun
 from qunflow.settings.workspace import Community
 from qunflow.store import leads, members, people
 from qunflow.store.figures import Figure, Unit, Value
+from tasks.acquisition_scans import scans_of
 
 STAGE = "acquisition"
+_SOURCE_OF = {
+    **dict.fromkeys(("joins", "leaves", "net_growth", "unique_members", "members"), "wecom:roster"),
+    **dict.fromkeys(("scans", "scan_join_rate"), "history"),
+}
 
 
-def measured(conn: Connection, run: StageRun) -> tuple[tuple[ChannelFunnel, ...], dict[date, DayMovement]]:
-    """The funnel as known at the end of the day (or now), and the movement of yesterday and the day."""
+def measured(conn: Connection, run: StageRun) -> Counted:
+    """Everything the stage counts."""
     key = run.community.key
     stays = [
         StayFact(one.person_id, one.group_id, one.channel, one.joined_at, one.left_at, one.pulled_in)
         for one in members.memberships_of(conn, key)
     ]
+    until = min(day_bounds(run.day, run.zone)[1] - timedelta(microseconds=1), run.now)
+    costs = {channel.key: channel.cost_fen for channel in run.community.acquisition.channels}
     channels = funnel(
-        min(day_bounds(run.day, run.zone)[1] - timedelta(microseconds=1), run.now),
+        until,
         leads=[
             LeadFact(one.person_id, one.channel, one.submitted_at, one.duplicate_of is not None)
             for one in leads.leads_of(conn, key)
@@ -54,23 +64,26 @@ def measured(conn: Connection, run: StageRun) -> tuple[tuple[ChannelFunnel, ...]
             for one in people.contacts_of(conn, key, with_deleted=True)
         ],
         stays=stays,
-        costs_fen={channel.key: channel.cost_fen for channel in run.community.acquisition.channels},
+        costs_fen=costs,
     )
     ids = [group.group_id for group in members.groups_of(conn, key)]
     days = (run.day - timedelta(days=1), run.day)
-    return channels, {day: movement(day, run.zone, stays, ids) for day in days}
+    scans = scans_by_channel(until, scans_of(conn, run), stays, costs)
+    return Counted(channels, scans, {day: movement(day, run.zone, stays, ids) for day in days})
 
 
 def figures_of(
     community: str,
     day: date,
-    channels: Sequence[ChannelFunnel],
-    moved: Mapping[date, DayMovement],
+    found: Counted,
     key_of: Mapping[int, str],
 ) -> list[Figure]:
     """Every figure of the stage."""
-    found = [figure for row in channels for figure in _channel_figures(community, day, row)]
-    return found + [figure for on, one in moved.items() for figure in _movement_figures(community, on, one, key_of)]
+    return [
+        *(figure for row in found.channels for figure in _channel_figures(community, day, row)),
+        *(figure for channel, one in found.scans.items() for figure in _scan_figures(community, day, channel, one)),
+        *(figure for on, one in found.moved.items() for figure in _movement_figures(community, on, one, key_of)),
+    ]
 
 
 def _channel_figures(community: str, day: date, row: ChannelFunnel) -> list[Figure]:
@@ -85,6 +98,15 @@ def _channel_figures(community: str, day: date, row: ChannelFunnel) -> list[Figu
         _figure(community, day, "join_rate", row.join_rate.value, "rate", at, _parts(row.join_rate)),
         _figure(community, day, "stayed_d7", stayed, "count", at, _parts(row.stayed_d7)),
         _figure(community, day, "cost_per_stayed_member", None if cost is None else round(cost), "fen", at),
+    ]
+
+
+def _scan_figures(community: str, day: date, channel: str, found: ChannelScans) -> list[Figure]:
+    at, joined = {"channel": channel}, found.joined
+    days = (day - timedelta(days=1), day)
+    return [
+        *(_figure(community, on, "scans", found.visits.get(on, 0), "count", at) for on in days),
+        _figure(community, day, "scan_join_rate", joined.value, "rate", at, _parts(joined)),
     ]
 
 
@@ -117,15 +139,15 @@ def _figure(
     parts: tuple[int, int] | None = None,
 ) -> Figure:
     numerator, denominator = parts or (None, None)
-    source = "wecom:roster" if name in ("joins", "leaves", "net_growth", "unique_members", "members") else "state"
-    return Figure(community, STAGE, name, day, value, unit, source, dimensions, numerator, denominator)
+    return Figure(
+        community, STAGE, name, day, value, unit, _SOURCE_OF.get(name, "state"), dimensions, numerator, denominator
+    )
 
 
 def stage_report(
     community: Community,
     day: date,
-    channels: Sequence[ChannelFunnel],
-    moved: DayMovement,
+    found: Counted,
     rosters: RosterNews,
     without_room: int,
     graded: Graded,
@@ -133,6 +155,7 @@ def stage_report(
 ) -> str:
     """The report of one run for the Prefect UI: the funnel, the day's movement, what each roster showed."""
     names = {channel.key: channel.name for channel in community.acquisition.channels}
+    channels, moved = found.channels, found.moved[day]
     parts = [
         f"# {words.text('acquisition.report')}",
         words.text("acquisition.head", community=community.name, day=day.isoformat()),
@@ -142,6 +165,7 @@ def stage_report(
         *([words.text("acquisition.without_room", count=without_room)] if without_room else []),
         f"![{words.text('acquisition.funnel')}]({as_data_uri(_picture(channels, names, words))})",
         _channel_table(channels, names, graded, words),
+        _scan_table(found.scans, day, names, graded, words),
         _roster_table(rosters, words),
     ]
     return "\n\n".join(parts) + "\n"
@@ -184,6 +208,20 @@ def _channel_table(
         for row in channels
     ]
     return table([words.text(f"acquisition.{head}") for head in heads], rows)
+
+
+def _scan_table(
+    scans: Mapping[str, ChannelScans], day: date, names: Mapping[str, str], graded: Graded, words: Catalogue
+) -> str:
+    rows = [
+        [
+            names.get(channel, channel),
+            str(one.visits.get(day, 0)) + graded.beside(),
+            _rate(one.joined.value, words) + graded.beside(),
+        ]
+        for channel, one in scans.items()
+    ]
+    return table([words.text(f"acquisition.{head}") for head in ("channel", "scans", "scan_join_rate")], rows)
 
 
 def _rate(value: float | None, words: Catalogue) -> str:

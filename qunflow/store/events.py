@@ -7,7 +7,7 @@ happened_at    timestamp[us, UTC]     when it happened
 recorded_at    timestamp[us, UTC]     when Qunflow learned of it
 local_day      date                   the day it happened on in the community's zone
 kind           str                    one of ``KINDS``
-person_id      int64                  number from the person vault
+person_id      int64                  number from the person vault, 0 = nobody knows who
 group_id       int64                  0 = none
 channel        str                    key of the channel the person came by, "" = unknown
 amount         int64                  fen for orders, otherwise 0
@@ -34,6 +34,8 @@ KINDS = (
     "reply",
     "checkin",
     "click",
+    # A visit of the page behind a live code; person 0 when nobody knows who.
+    "scan",
     "order",
     "contact_added",
     "contact_deleted",
