@@ -122,16 +122,19 @@ def propose_win_back(run: StageRun, planned: Sequence[Planned]) -> int:
     return run.runtime.store.write(partial(winning.queue, run=run, planned=planned))
 
 
-def act(run: StageRun, board: Sequence[GroupMeasure], seen: Seen) -> dict[str, int]:
+def act(run: StageRun, board: Sequence[GroupMeasure], seen: Seen) -> dict[str, int | str]:
     """
     Everything that follows from a judged board, step by step.
 
     Returns:
-        For the run's summary: ``todos`` and ``win_back`` newly asked for, and the ``ignored`` activities.
+        For the run's summary: ``todos`` and ``win_back`` newly asked for, and the ``ignored`` activities; or, where
+        what people did is not known, why nothing was done.
 
     Raises:
         CheckFailed: the board or the proposals cannot be right; nobody is asked or written to.
     """
+    if seen.problem:
+        return {"not_cared_for": seen.problem}
     cared = weigh(run, board, seen)
     check(care_frame(cared), CARE, run.run_id)
     planned = choose_win_back(run, cared, seen)

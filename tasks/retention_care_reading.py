@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ import ibis.expr.types as ir
 from sqlalchemy import Connection, or_, select
 
 from qunflow.clock import day_bounds, local_day
+from qunflow.errors import BadInput
 from qunflow.retention.care import LAYER_DAYS, STAYS_DAYS, PersonActs, Posted, Seen, Stay
 from qunflow.retention.events import counted
 from qunflow.retention.life_stage import SEEN_DAYS
@@ -31,27 +33,37 @@ TALK_DAYS = 7
 
 
 def read_seen(run: StageRun, plan: Plan, silent_days: int) -> Seen:
-    """Everything the rules need, as of the plan's last day that is over."""
-    through = plan.complete_through
-    since = through - timedelta(days=ACTS_DAYS - 1)
-    events = counted(run.runtime.history.table(since, through), plan.scope)
-    acts = events.filter(events.kind.isin(list(plan.kinds)))
-    lately = through - timedelta(days=SEEN_DAYS)
-    said = _rows(_said(events, lately))
-    week, before = _clicks(events, through)
-    group_ids = [group.group_id for group in plan.groups]
+    """
+    Everything the rules need, as of the plan's last day that is over.
+
+    Where files of these days were moved away the acts are left out, and ``problem`` says so: stays and pushes are kept
+    in the store, so alarms are judged all the same.
+    """
+    through, group_ids = plan.complete_through, [group.group_id for group in plan.groups]
     with run.runtime.store.reading() as conn:
-        stays = _stays(conn, run, group_ids, through)
-        posted = _posted(conn, run, group_ids, through)
-    return Seen(
-        through=through,
-        until=day_bounds(through, run.zone)[1],
-        stays=stays,
+        seen = Seen(
+            through=through,
+            until=day_bounds(through, run.zone)[1],
+            stays=_stays(conn, run, group_ids, through),
+            posted=_posted(conn, run, group_ids, through),
+        )
+    try:
+        events = counted(run.runtime.history.table(through - timedelta(days=ACTS_DAYS - 1), through), plan.scope)
+        return _with_acts(seen, events, plan.kinds, silent_days)
+    except BadInput as error:
+        return replace(seen, problem=str(error))
+
+
+def _with_acts(seen: Seen, events: ir.Table, kinds: Sequence[str], silent_days: int) -> Seen:
+    through, lately = seen.through, seen.through - timedelta(days=SEEN_DAYS)
+    acts = events.filter(events.kind.isin(list(kinds)))
+    week, before = _clicks(events, through)
+    return replace(
+        seen,
         acts=_acts(acts, through, silent_days),
-        active=_active(acts, group_ids, lately),
-        said={int(row["group_id"]): (int(row["said"]), int(row["top"])) for row in said},
+        active=_active(acts, list(seen.stays), lately),
+        said={int(row["group_id"]): (int(row["said"]), int(row["top"])) for row in _rows(_said(events, lately))},
         talk_is_seen=_talk_is_seen(events, lately),
-        posted=posted,
         clicks=week,
         clicks_before=before,
     )

@@ -86,18 +86,20 @@ class Seen:
         talk_is_seen: whether any utterance of the community is known.
         posted: by group, of the last 28 days.
         clicks, clicks_before: by slot, of the last 7 days and of the 21 before.
+        problem: why what people did is not known; empty when it is. Then only alarms can be judged.
     """
 
     through: date
     until: datetime
     stays: Mapping[GroupId, Sequence[Stay]]
-    acts: Mapping[PersonId, PersonActs]
-    active: Mapping[GroupId, frozenset[PersonId]]
-    said: Mapping[GroupId, tuple[int, int]]
-    talk_is_seen: bool
     posted: Mapping[GroupId, Sequence[Posted]]
+    acts: Mapping[PersonId, PersonActs] = field(default_factory=dict)
+    active: Mapping[GroupId, frozenset[PersonId]] = field(default_factory=dict)
+    said: Mapping[GroupId, tuple[int, int]] = field(default_factory=dict)
+    talk_is_seen: bool = False
     clicks: Mapping[str, int] = field(default_factory=dict)
     clicks_before: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,3 +318,18 @@ def test_the_loop_of_an_ignored_activity_closes(here: Runtime) -> None:
     assert told["no_reaction"][0] == "bad_time"
     assert told["no_reaction_change"][0] == "改到 20:30"
     assert told["reactions_since"] == (0, 0, 1)
+
+
+def test_alarms_are_judged_without_the_history(here: Runtime) -> None:
+    """With the files moved away nobody is called silent or dead: what is missing is told, and nothing else is done."""
+    whole = live(here, dry_run=True)
+    for path in (here.directory / "history").rglob("*.parquet"):
+        path.unlink()
+    run = StageRun("retention", here, here.workspace.communities[0], DAY, NOW, False, False)
+
+    seen = caring.look_closer.fn(run, measuring.plan_measurement.fn(run, RetentionParams()))
+
+    judged = caring.judge_alarms(run, whole.board, seen)
+    assert [line.alarms for line in judged] == [one.line.alarms for one in whole.cared]
+    assert "it is missing" in str(caring.act(run, judged, seen)["not_cared_for"])
+    assert open_notes(here) == []
