@@ -28,7 +28,8 @@ from tasks import delivery
 from tasks import retention_care_figures as figuring
 from tasks import retention_care_todos as asking
 from tasks import retention_win_back as winning
-from tasks.checks import check
+from tasks.checks import check, publish
+from tasks.retention_care_page import engineers_page
 from tasks.retention_care_reading import WEEK_DAYS, read_seen
 from tasks.step import step
 
@@ -92,6 +93,14 @@ def keep_care(run: StageRun, cared: Sequence[GroupCare], seen: Seen) -> int:
     return run.runtime.store.write(record)
 
 
+@step("留存:出对策页", timeout_s=120)
+def show_engineers(run: StageRun, cared: Sequence[GroupCare]) -> None:
+    """Show in the Prefect UI how sure all this is."""
+    words = run.runtime.language
+    page = engineers_page(cared, run.runtime.ports.titles(), run.zone, words)
+    publish("report-retention-care", page, words.text("care.engineer.title"))
+
+
 @step("留存:派待办", timeout_s=300)
 def ask_people(run: StageRun, cared: Sequence[GroupCare], ignored: Sequence[Unanswered]) -> int:
     """Write down what people have to do; returns how many to-dos are new, in a rehearsal 0."""
@@ -141,6 +150,7 @@ def act(run: StageRun, board: Sequence[GroupMeasure], seen: Seen) -> dict[str, i
     check(proposals_frame(planned), WIN_BACK, run.run_id)
     ignored = ignored_activities(run, seen)
     keep_care(run, cared, seen)
+    show_engineers(run, cared)
     return {
         "todos": ask_people(run, cared, ignored),
         "win_back": propose_win_back(run, planned),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -32,6 +33,7 @@ from qunflow.store.people import Contact
 from qunflow.store.tables import memberships, outside_sends, persons, targets
 from tasks import retention as measuring
 from tasks import retention_care as caring
+from tasks.retention_care_page import engineers_page
 
 DAY = date(2026, 3, 31)
 NOW = datetime(2026, 3, 31, 2, tzinfo=UTC)  # 10:00 there
@@ -215,6 +217,11 @@ def test_the_push_before_the_leaves_is_told(here: Runtime) -> None:
     assert windows[0].expected is not None
     assert windows[0].expected.leaves == 0
     assert (found.group(1).windows, found.group(0).looked_at) == ((), 3)
+    page = engineers_page(
+        found.cared, {"benefit-daily/flash-sale": "秒杀开抢"}, ZoneInfo("Asia/Shanghai"), here.language
+    )
+    assert "| 03-24 14:00 | 秒杀开抢 | 2 | 0.00 (0.00–" in page
+    assert "一共看了 3 条推送" in page
     assert any("03-24 14:00 的推送后 24 小时走了 2 人，平常约 0 人" in note for note in open_notes(here))
 
 
