@@ -21,7 +21,7 @@ from qunflow.retention.facts import Columns, Source, acts, followed, moves, retu
 from qunflow.retention.grid import EPOCH_DAY, Calendar, Offset, at_us, midnight, offsets, us_of
 from qunflow.retention.instants import interval_number, microseconds, readable_props
 from qunflow.retention.matrix import matrix_counts
-from qunflow.retention.quality import Note, notes_of, odd_moves, raw_counts
+from qunflow.retention.quality import Note, notes_of, odd_moves, raw_counts, repeats, rows_within, stretches
 from qunflow.retention.query import Query, instant_of_text
 from qunflow.retention.result import Count, Measured, Row, Total
 from qunflow.retention.windows import Seen, Window, last_moves, window_counts, windows_of
@@ -243,8 +243,8 @@ class Measure:
         )
 
     def _notes(self) -> Iterable[Note]:
-        (raw,) = self._engine.rows(raw_counts(self._events, self._columns))
-        yield from notes_of(raw, self._query.drop_duplicates)
+        (raw,) = self._engine.rows(raw_counts(self._events, self._columns, self._engine.name))
+        yield from notes_of({**raw, "duplicate_rows": self._repeats(raw)}, self._query.drop_duplicates)
         yield from notes_of({"circular_aliases": self._circular, "unreadable_props": self._unread_props()}, False)
         if self._range is None:
             return
@@ -255,6 +255,15 @@ class Measure:
             yield from notes_of(row, False)
         if self._moves is not None:
             yield from notes_of(self._odd_moves(self._moves), False)
+
+    def _repeats(self, raw: Mapping[str, Any]) -> int:
+        """Rows that are equal to another one; of many rows a stretch of time after the other is looked at."""
+        if raw["first_us"] is None:
+            return 0
+        of, engine = (self._events, self._columns, self._engine.name), self._engine
+        whole = (int(raw["first_us"]), int(raw["last_us"]) + 1)
+        parts = stretches(int(raw["timed"]), whole, lambda part: int(engine.rows(rows_within(*of, part))[0]["rows"]))
+        return sum(int(engine.rows(repeats(*of, part))[0]["duplicate_rows"] or 0) for part in parts)
 
     def _unread_props(self) -> int:
         """Texts in props that are no JSON, when the query looks into them."""
