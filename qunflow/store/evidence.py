@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from qunflow.store.rows import chunks, insert_ignore
 from qunflow.store.tables import roster_looks, told_moves
@@ -113,13 +113,6 @@ def looks_of(conn: Connection, group_ids: Iterable[int]) -> dict[int, list[Look]
         query = _looks().where(roster_looks.c.group_id.in_(part)).order_by(roster_looks.c.looked_at)
         for row in conn.execute(query):
             found[row.group_id].append(Look(*row))
-    return found
-
-
-def last_told_at(conn: Connection, group_ids: Sequence[int]) -> datetime | None:
-    """When the latest move a callback told of happened in any of these groups."""
-    query = select(func.max(told_moves.c.moved_at)).where(told_moves.c.group_id.in_(list(group_ids)))
-    found: datetime | None = conn.execute(query).scalar_one()
     return found
 
 

@@ -18,6 +18,7 @@ from qunflow.errors import CheckFailed, StoreBusy
 from qunflow.runtime import Runtime
 from qunflow.store import campaigns, figures, inbox, members, people, tables
 from qunflow.store import orders as order_store
+from tests.seating import seated
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -62,7 +63,7 @@ def move_in(here: Runtime, count: int, group_id: int) -> list[int]:
 
     def write(conn: Any) -> list[int]:
         found = here.vault.persons_for(conn, "external_userid", names, at)
-        members.apply_joins(conn, [members.Join(group_id, found[name], at) for name in names], at)
+        seated(conn, group_id, found.values(), at)
         return [found[name] for name in names]
 
     return here.store.write(write)

@@ -28,12 +28,12 @@ from qunflow.runtime import Runtime, open_runtime
 from qunflow.runtime.stage import StageRun
 from qunflow.settings.scaffold import write_workspace
 from qunflow.store import figures, members, people, todo_answers, todos
-from qunflow.store.members import Join, Leave
 from qunflow.store.people import Contact
 from qunflow.store.tables import memberships, outside_sends, persons, targets
 from tasks import retention as measuring
 from tasks import retention_care as caring
 from tasks.retention_care_page import engineers_page
+from tests.seating import seat_all
 
 DAY = date(2026, 3, 31)
 NOW = datetime(2026, 3, 31, 2, tzinfo=UTC)  # 10:00 there
@@ -110,10 +110,9 @@ def bring(here: Runtime) -> None:
         conn.execute(
             insert(persons), [{"person_id": who, "created_at": NOW} for who in sorted({one[1] for one in rows})]
         )
-        members.apply_joins(conn, [Join(group, who, at) for kind, who, group, at in rows if kind == "join"], NOW)
-        members.apply_leaves(
-            conn, [Leave(group, who, at, "callback") for kind, who, group, at in rows if kind == "leave"]
-        )
+        left = {(who, group): at for kind, who, group, at in rows if kind == "leave"}
+        seats = [(group, who, at, left.get((who, group))) for kind, who, group, at in rows if kind == "join"]
+        seat_all(conn, seats)
         frame = pd.DataFrame(
             {
                 "event_key": f"{kind}:{who}:{group}:{at.isoformat()}",

@@ -34,7 +34,6 @@ def test_a_move_told_forty_six_times_is_one_row(store: Store, scene: tuple[int, 
         assert evidence.keep_moves(conn, [join] * 46) == 1
         assert evidence.keep_moves(conn, [leave, join]) == 1
         assert evidence.moves_of(conn, scene[0], [scene[1], 999]) == {scene[1]: [leave, join]}
-        assert evidence.last_told_at(conn, [scene[0]]) == AT
 
 
 def test_looks_are_kept_in_order_and_an_empty_one_of_the_same_instant_not_twice(

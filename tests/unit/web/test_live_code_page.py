@@ -11,11 +11,11 @@ from sqlalchemy import update
 from qunflow.delivery.personal import token_of
 from qunflow.store import inbox, members
 from qunflow.store.live_codes import LiveCode, keep_code
-from qunflow.store.members import Join
 from qunflow.store.tables import groups
 from qunflow.web.app import create_app
 from qunflow.web.guessing import GuessLimit
 from qunflow.web.ports import WebPorts
+from tests.seating import seated
 
 PICTURE = "https://wework.qpic.cn/wwpic/123_demo/0"
 PHONE = "Mozilla/5.0 (iPhone) MicroMessenger/8.0.50"
@@ -40,7 +40,7 @@ def fill(ports: WebPorts, group_id: int) -> None:
     with ports.store.writing() as conn:
         count = ports.workspace.communities[0].acquisition.rotate_at
         who = ports.vault.persons_for(conn, "external_userid", [f"wm{group_id}x{n}" for n in range(count)], at)
-        members.apply_joins(conn, [Join(group_id, person, at) for person in who.values()], at)
+        seated(conn, group_id, who.values(), at)
 
 
 def name_of(ports: WebPorts, number: int) -> str:
