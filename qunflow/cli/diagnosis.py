@@ -190,6 +190,9 @@ class _Exam:
     def web(self, environment: Environment) -> Diagnosis:
         if not environment.web_url:
             return self._tell("web", "warning", "_absent", "_next")
+        parts = urlsplit(environment.web_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return self._tell("web", "bad", "_wrong", "_next", address=environment.web_url)
         return self._tell("web", "ok", address=environment.web_url)
 
     def channels(self, environment: Environment, send_test: bool) -> Iterator[Diagnosis]:

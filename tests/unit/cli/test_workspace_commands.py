@@ -160,6 +160,16 @@ def test_doctor_is_content_when_all_is_there(
     assert "没有问题" in shown and "c4n4ry" not in shown
 
 
+def test_doctor_minds_an_address_that_is_none(
+    demo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Links made of a bare host name would lead nowhere, on everybody's phone."""
+    monkeypatch.setenv("QUNFLOW_WEB_URL", "qunflow.example.com")
+    code, found, said = states(capsys, demo)
+    assert (code, found["web"]) == (1, "bad")
+    assert "https://" in said
+
+
 def test_doctor_minds_who_can_read_the_secrets(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An .env that others can read is bad, with the command that mends it."""
     (demo / ".env").chmod(0o644)
