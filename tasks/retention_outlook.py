@@ -42,7 +42,9 @@ def foresee_stay(plan: Plan, cohort: CohortMeasure) -> Forecast | TooLittle:
 @step("留存:谁可能走", timeout_s=1800)
 def weigh_churn(plan: Plan) -> churn.ChurnOutlook:
     """Learn from the weeks behind who leaves, and hold it against today's members."""
-    return churn_outlook(runtime.current(), plan.scope, plan.kinds, plan.complete_through)
+    here = runtime.current()
+    community = here.workspace.community(plan.scope.community)
+    return churn_outlook(here, community, plan.scope, plan.kinds, plan.complete_through)
 
 
 @step("留存:往后看的数据页", timeout_s=120)

@@ -43,13 +43,13 @@ def _told(here: Runtime, community: Community, day: date | None, limit: int) -> 
     from qunflow.runtime.leaving import churn_outlook, members_by_risk, scope_of
 
     scope, kinds = scope_of(here, community, day), community.retention.active_kinds
-    found = churn_outlook(here, scope, kinds, scope.day)
+    found = churn_outlook(here, community, scope, kinds, scope.day)
     yield here.language.text(
         "outlook.members.head", community=community.name, day=scope.day, told=_summary(here, found)
     )
     if found.bands and isinstance(found.judged, Judged):
         card = found.judged.card
-        high = [one for one in members_by_risk(here, scope, kinds, scope.day, card) if one.band == "high"]
+        high = [one for one in members_by_risk(here, community, scope, kinds, scope.day, card) if one.band == "high"]
         yield from (_line(here, one) for one in high[:limit])
         if len(high) > limit:
             yield here.language.text("outlook.members.more", count=len(high) - limit)

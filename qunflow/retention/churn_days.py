@@ -1,6 +1,8 @@
 """
 What was known of each member at the end of a past day, and whether they were gone a week later: Ibis expressions.
 
+They are asked of stays and acts, wherever these come from: the events themselves or the tally (``churn_tally``).
+
 Gone 流失 means in no group of the community at the end of the seventh day; leaving one group and staying in another is
 staying. What a member is told by is kept as a value for reasons and as a class for ``churn``, which weighs classes.
 Only what happened up to a day is known on it.
@@ -23,7 +25,7 @@ WEEKS_SEEN = 16
 LEAD_DAYS = 14
 _MONTH_DAYS, _LONGEST_QUIET_DAYS = 30, 60
 _EPOCH = date(1970, 1, 1)
-_NEVER = 10**6
+NEVER = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,33 @@ def reference_days(first: date, through: date) -> tuple[date, ...]:
     return tuple(day for day in days if day >= first + timedelta(days=LEAD_DAYS))
 
 
-def member_days(events: ir.Table, pushes: ir.Table | None, kinds: Sequence[str], days: Sequence[date]) -> ir.Table:
+def seen_since(days: Sequence[date]) -> date:
+    """From when on acts matter for some days."""
+    return min(days) - timedelta(days=_LONGEST_QUIET_DAYS - 1)
+
+
+def spans_of(events: ir.Table) -> ir.Table:
+    """
+    The stays of counted events: ``person_id``, ``group_id``, ``since`` and ``until``, days since 1970.
+
+    A member is in a group at the end of each day from ``since`` on and before ``until``.
+    """
+    stays = intervals(events)
+    return stays.select(
+        "person_id",
+        "group_id",
+        since=stays.joined_on.epoch_days().cast("int64"),
+        until=stays.left_on.epoch_days().cast("int64").fill_null(NEVER),
+    )
+
+
+def acts_of(events: ir.Table, kinds: Sequence[str], since: date) -> ir.Table:
+    """Who was active on which day from a day on: ``person_id`` and ``act_day``, days since 1970."""
+    acted = events.filter(events.kind.isin(list(kinds)) & (events.local_day >= since))
+    return acted.select("person_id", act_day=acted.local_day.epoch_days().cast("int64"))
+
+
+def member_days(spans: ir.Table, acts: ir.Table, pushes: ir.Table | None, days: Sequence[date]) -> ir.Table:
     """
     One row per day and member who was in a group at its end.
 
@@ -66,12 +94,11 @@ def member_days(events: ir.Table, pushes: ir.Table | None, kinds: Sequence[str],
     which means nothing until the week after the day is over.
 
     Args:
-        events: counted events of the community.
+        spans: see ``spans_of``.
+        acts: see ``acts_of``; at least those from ``seen_since`` on.
         pushes: ``group_id`` and ``pushed_on`` (a local day), a row a push that arrived; None: none are known.
-        kinds: what counts as active.
     """
     numbers = ibis.memtable({"day": [(day - _EPOCH).days for day in days]}, schema={"day": "int64"})
-    spans = _spans(events)
     there = spans.join(numbers, [spans.since <= numbers.day, spans.until > numbers.day])
     inside = there.join(_leaving(spans, numbers), ["group_id", "day"])
     if pushes is not None:
@@ -81,9 +108,7 @@ def member_days(events: ir.Table, pushes: ir.Table | None, kinds: Sequence[str],
     members = inside.group_by(["day", "person_id"]).aggregate(
         since=inside.since.min(), leaving_percent=inside.leaving.max(), pushes=inside.pushed.fill_null(0).sum()
     )
-    # Said apart from the joins, so that an engine need not open what is older.
-    lately = events.filter(events.local_day > min(days) - timedelta(days=_LONGEST_QUIET_DAYS))
-    known = _joined(_joined(members, _acts(lately, kinds, numbers)), _there_later(spans, numbers))
+    known = _joined(_joined(members, _acted(acts, numbers)), _there_later(spans, numbers))
     return _valued(known)
 
 
@@ -91,16 +116,6 @@ def tallies(rows: ir.Table) -> ir.Table:
     """Members and leavers by day and classes: columns ``day``, ``class_<name>``, ``people``, ``leavers``."""
     by = ["day", *(f"class_{sign.name}" for sign in SIGNS)]
     return rows.group_by(by).aggregate(people=rows.count(), leavers=rows.gone.sum()).order_by(by)
-
-
-def _spans(events: ir.Table) -> ir.Table:
-    stays = intervals(events)
-    return stays.select(
-        "person_id",
-        "group_id",
-        since=stays.joined_on.epoch_days().cast("int64"),
-        until=stays.left_on.epoch_days().cast("int64").fill_null(_NEVER),
-    )
 
 
 def _leaving(spans: ir.Table, numbers: ir.Table) -> ir.Table:
@@ -117,9 +132,8 @@ def _pushed(pushes: ir.Table, numbers: ir.Table) -> ir.Table:
     return week.group_by(["group_id", "day"]).aggregate(pushed=week.count())
 
 
-def _acts(events: ir.Table, kinds: Sequence[str], numbers: ir.Table) -> ir.Table:
-    acted = events.filter(events.kind.isin(list(kinds)))
-    acts = acted.select("person_id", act_day=acted.local_day.epoch_days().cast("int64")).distinct()
+def _acted(acts: ir.Table, numbers: ir.Table) -> ir.Table:
+    acts = acts.distinct()
     seen = acts.join(numbers, [acts.act_day <= numbers.day, acts.act_day > numbers.day - _LONGEST_QUIET_DAYS])
     lately = seen.act_day > seen.day - _MONTH_DAYS
     return seen.group_by(["day", "person_id"]).aggregate(last_act=seen.act_day.max(), active_days=lately.sum())

@@ -15,11 +15,23 @@ from sqlalchemy import select
 
 from qunflow.clock import local_day
 from qunflow.retention.churn import Card, ChurnOutlook, MemberRisk, member_risk, outlook, tally_of
-from qunflow.retention.churn_days import HORIZON_DAYS, WEEKS_SEEN, member_days, reference_days, tallies
+from qunflow.retention.churn_days import (
+    HORIZON_DAYS,
+    WEEKS_SEEN,
+    acts_of,
+    member_days,
+    reference_days,
+    seen_since,
+    spans_of,
+    tallies,
+)
+from qunflow.retention.churn_tally import known_of
 from qunflow.retention.events import Scope, counted
+from qunflow.retention.tally_reading import day_of_number
 from qunflow.runtime import Runtime
 from qunflow.settings.workspace import Community
 from qunflow.store import members
+from qunflow.store.retention_state import Source, carry_on
 from qunflow.store.tables import targets
 
 if TYPE_CHECKING:
@@ -41,27 +53,45 @@ def scope_of(here: Runtime, community: Community, through: date | None = None) -
     )
 
 
-def churn_outlook(here: Runtime, scope: Scope, kinds: Sequence[str], through: date) -> ChurnOutlook:
-    """Learn from the weeks up to a local day that is over, and count its members by their risk."""
-    events = _events(here, scope, through)
-    first = events.local_day.min().to_pyarrow().as_py()
-    days = reference_days(first, through) if first else ()
-    rows = tallies(member_days(events, _pushes(here, scope, through), kinds, (*days, through)))
+def churn_outlook(
+    here: Runtime, community: Community, scope: Scope, kinds: Sequence[str], through: date
+) -> ChurnOutlook:
+    """
+    Learn from the weeks up to a local day that is over, and count its members by their risk.
+
+    Raises:
+        BadInput: the tally cannot be used, and a file of the history is missing or damaged.
+    """
+    spans, acts, days = _seen(here, community, scope, kinds, through)
+    rows = tallies(member_days(spans, acts, _pushes(here, scope, through), (*days, through)))
     found = [tally_of(row) for row in rows.to_pandas().to_dict("records")]
     return outlook([one for one in found if one.day < through], [one for one in found if one.day == through])
 
 
 def members_by_risk(
-    here: Runtime, scope: Scope, kinds: Sequence[str], through: date, card: Card
+    here: Runtime, community: Community, scope: Scope, kinds: Sequence[str], through: date, card: Card
 ) -> tuple[MemberRisk, ...]:
     """The members of a day, the likeliest to leave first, each with what speaks for it."""
-    rows = member_days(_events(here, scope, through), _pushes(here, scope, through), kinds, (through,))
+    spans, acts, _ = _seen(here, community, scope, kinds, through)
+    rows = member_days(spans, acts, _pushes(here, scope, through), (through,))
     found = (member_risk(card, row) for row in rows.to_pandas().to_dict("records"))
     return tuple(sorted(found, key=lambda one: (-one.risk, one.person_id)))
 
 
-def _events(here: Runtime, scope: Scope, through: date) -> ir.Table:
-    return counted(here.history.table(), scope).filter(lambda t: t.local_day <= through)
+def _seen(
+    here: Runtime, community: Community, scope: Scope, kinds: Sequence[str], through: date
+) -> tuple[ir.Table, ir.Table, tuple[date, ...]]:
+    """Stays, acts and the days to learn from: of the tally, where it counts what is asked for, else of the history."""
+    acts_since = seen_since((through - timedelta(days=HORIZON_DAYS * WEEKS_SEEN),))
+    if sorted(kinds) == sorted(community.retention.active_kinds):
+        source = Source(here.history, here.store, scope, tuple(kinds), community.zone_info)
+        folder = here.directory / "state" / "retention" / community.key
+        known = carry_on(folder, source, lambda tally, _: known_of(tally, through, acts_since))
+        days = reference_days(day_of_number(known.first), through) if known.first is not None else ()
+        return known.spans(), known.acts(), days
+    events = counted(here.history.table(), scope).filter(lambda t: t.local_day <= through)
+    first = events.local_day.min().to_pyarrow().as_py()
+    return spans_of(events), acts_of(events, kinds, acts_since), reference_days(first, through) if first else ()
 
 
 def _pushes(here: Runtime, scope: Scope, through: date) -> ir.Table | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,8 @@ from qunflow.language import catalogue
 from qunflow.retention.alarms import Limits
 from qunflow.retention.cells import cells_of
 from qunflow.retention.churn import ChurnOutlook
-from qunflow.retention.cohorts import stay_counts
+from qunflow.retention.churn_days import acts_of, member_days, seen_since, spans_of
+from qunflow.retention.churn_tally import known_of
 from qunflow.retention.events import Scope, counted
 from qunflow.retention.forecast import Forecast, TooLittle
 from qunflow.retention.plan import CohortMeasure, Plan
@@ -28,6 +30,7 @@ from qunflow.runtime import Runtime, open_runtime
 from qunflow.settings.scaffold import write_workspace
 from qunflow.store import figures
 from qunflow.store.figures import Figure
+from qunflow.store.retention_state import Source, carry_on
 from tasks.retention_outlook import churn_figures, forecast_figures, foresee_stay, weigh_churn
 from tasks.retention_outlook_page import engineers_page
 
@@ -79,18 +82,28 @@ def here(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
 
 def plan_of(here: Runtime, through: date = THROUGH) -> Plan:
     scope = Scope(here.workspace.communities[0].key, (), True, through, here.clock.now())
-    return Plan(scope, through, "week", ("message",), Limits(0.15, 0.1, 3), ())
+    return Plan(scope, through, "week", here.workspace.communities[0].retention.active_kinds, Limits(0.15, 0.1, 3), ())
 
 
-def measured(here: Runtime, plan: Plan) -> CohortMeasure:
-    """The stay cells of a plan; nothing else of a measure is looked at."""
-    events = counted(here.history.table(), plan.scope)
-    rows = stay_counts(events, plan.period, plan.days).to_pandas().to_dict("records")
+def measured(plan: Plan) -> CohortMeasure:
+    """The stay cells of a plan, counted by hand: here everybody joins once and leaves at most once."""
+    log = season()[lambda rows: rows.local_day <= plan.scope.day]
+    people = log[log.kind == "join"].set_index("person_id").local_day.to_frame("joined")
+    people["left"] = log[log.kind == "leave"].set_index("person_id").local_day
+    people["cohort"] = [day - timedelta(days=day.weekday()) for day in people.joined]
+    rows = []
+    for cohort, members in people.groupby("cohort"):
+        on = {f"on_{k}": sum(_there(one, k) for one in members.itertuples()) for k in plan.days}
+        rows.append({"cohort": cohort, "size": len(members), **on})
     return CohortMeasure(cells_of(rows, plan.period, plan.days, plan.complete_through), (), (), (), ())
 
 
-def stay_ahead(here: Runtime, plan: Plan) -> Forecast | TooLittle:
-    return foresee_stay.fn(plan, measured(here, plan))
+def _there(member: Any, k: int) -> bool:
+    return pd.isna(member.left) or member.left > member.joined + timedelta(days=k)
+
+
+def stay_ahead(plan: Plan) -> Forecast | TooLittle:
+    return foresee_stay.fn(plan, measured(plan))
 
 
 def named(found: list[Figure], name: str) -> dict[str, Figure]:
@@ -105,12 +118,12 @@ def leaving(here: Runtime) -> ChurnOutlook:
 
 def test_a_forecast_made_early_holds_what_came_later(here: Runtime) -> None:
     """Told from what day 66 knew, the share there on day 30 is within 2 points of its range when day 120 knows it."""
-    early = stay_ahead(here, plan_of(here, FIRST + timedelta(days=65)))
-    late = measured(here, plan_of(here)).stay
+    early = stay_ahead(plan_of(here, FIRST + timedelta(days=65)))
+    late = measured(plan_of(here)).stay
 
     assert isinstance(early, Forecast)
     told = {point.day: point for point in early.ahead}
-    cohorts = {cell.cohort for cell in measured(here, plan_of(here, FIRST + timedelta(days=65))).stay if cell.people}
+    cohorts = {cell.cohort for cell in measured(plan_of(here, FIRST + timedelta(days=65))).stay if cell.people}
     on_30 = [cell for cell in late if cell.day == 30 and cell.cohort in cohorts]
     came = sum(cell.people or 0 for cell in on_30) / sum(cell.size for cell in on_30)
     assert told[30].low - 0.02 <= came <= told[30].high + 0.02
@@ -120,7 +133,7 @@ def test_the_forecast_is_kept_as_figures(here: Runtime) -> None:
     """A rate, its bounds and the people behind it for each day ahead; kept and read back equal, and again the same."""
     plan = plan_of(here, FIRST + timedelta(days=65))
 
-    found = forecast_figures(plan, stay_ahead(here, plan))
+    found = forecast_figures(plan, stay_ahead(plan))
 
     middle, low, high = (named(found, f"stay_forecast{part}") for part in ("", "_low", "_high"))
     assert set(middle) == set(low) == set(high) == {"14", "30", "60", "90"}
@@ -134,7 +147,7 @@ def test_the_forecast_is_kept_as_figures(here: Runtime) -> None:
         for figure in reached.values()
     )
     assert named(found, "stay_forecast_state").keys() == {"told"}
-    assert forecast_figures(plan, stay_ahead(here, plan)) == found
+    assert forecast_figures(plan, stay_ahead(plan)) == found
     key, at = plan.scope.community, here.clock.now()
     assert here.store.write(lambda conn: figures.record(conn, found, at)) == len(found)
     assert here.store.write(lambda conn: figures.record(conn, found, at)) == 0
@@ -171,7 +184,7 @@ def test_the_members_of_today_are_those_of_the_history(here: Runtime, leaving: C
 
 def test_the_engineer_reads_how_true_it_is(here: Runtime, leaving: ChurnOutlook) -> None:
     """Fits with AIC, ranges, Brier scores and ten bins, in both languages; no person in it."""
-    stay = stay_ahead(here, plan_of(here, FIRST + timedelta(days=65)))
+    stay = stay_ahead(plan_of(here, FIRST + timedelta(days=65)))
 
     for lang in ("zh", "en"):
         page = engineers_page(stay, leaving, catalogue(lang))
@@ -186,7 +199,7 @@ def test_the_engineer_reads_how_true_it_is(here: Runtime, leaving: ChurnOutlook)
 def test_a_young_community_gets_reasons(here: Runtime) -> None:
     """After three days there is neither forecast nor risk, and figures and page say what is missing."""
     plan = plan_of(here, FIRST + timedelta(days=3))
-    stay, young = stay_ahead(here, plan), weigh_churn.fn(plan)
+    stay, young = stay_ahead(plan), weigh_churn.fn(plan)
 
     found = [*forecast_figures(plan, stay), *churn_figures(plan, young)]
 
@@ -203,7 +216,7 @@ def test_nothing_at_all_is_no_failure(here: Runtime) -> None:
     """Before the first event: reasons, not errors."""
     plan = plan_of(here, FIRST - timedelta(days=3))
 
-    found = [*forecast_figures(plan, stay_ahead(here, plan)), *churn_figures(plan, weigh_churn.fn(plan))]
+    found = [*forecast_figures(plan, stay_ahead(plan)), *churn_figures(plan, weigh_churn.fn(plan))]
 
     assert [figure.value for figure in found] == [0, 0]
 
@@ -246,3 +259,32 @@ def test_nobody_is_listed_where_no_risk_may_be_shown(here: Runtime, capsys: pyte
     [line] = printed(here, capsys, "--day", FIRST + timedelta(days=20))
 
     assert "现在还学不出来" in line
+
+
+def test_a_day_needs_nothing_of_the_old_history(here: Runtime, leaving: ChurnOutlook) -> None:
+    """With every file of the history moved away the next day is told from the tally, and is equal."""
+    away = here.history.directory.with_name("moved-away")
+    here.history.directory.rename(away)
+    try:
+        assert weigh_churn.fn(plan_of(here)) == leaving
+    finally:
+        away.rename(here.history.directory)
+
+
+def test_tally_and_history_say_the_same_of_every_member(here: Runtime) -> None:
+    """Read from the tally or from the events: the same members, values and classes, on past days too."""
+    plan = plan_of(here, THROUGH - timedelta(days=9))
+    days = (THROUGH - timedelta(days=30), plan.complete_through)
+    events = counted(here.history.table(), plan.scope).filter(lambda t: t.local_day <= plan.complete_through)
+    since = seen_since(days)
+    source = Source(here.history, here.store, plan.scope, plan.kinds, here.workspace.communities[0].zone_info)
+    folder = here.directory / "state" / "retention" / plan.scope.community
+
+    known = carry_on(folder, source, lambda tally, _: known_of(tally, plan.complete_through, since))
+
+    one, other = (
+        member_days(spans, acts, None, days).order_by(["day", "person_id"]).to_pandas()
+        for spans, acts in ((known.spans(), known.acts()), (spans_of(events), acts_of(events, plan.kinds, since)))
+    )
+    assert len(one) > 500
+    pd.testing.assert_frame_equal(one, other)

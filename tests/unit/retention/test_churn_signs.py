@@ -9,9 +9,9 @@ import ibis
 import pandas as pd
 import pytest
 
-from qunflow.retention.churn_days import SIGNS, member_days, reference_days, tallies
+from qunflow.retention.churn_days import SIGNS, acts_of, member_days, reference_days, spans_of, tallies
 
-DAY = date(2026, 2, 1)
+DAY, EARLY = date(2026, 2, 1), date(2025, 12, 1)
 ACTIVE = ("message", "checkin")
 # ann: quiet for 10 days, leaves in the week after; bob: in two groups, leaves one; cat: gone for three days, back in
 # the same week; dan: left before the day; eve: joins after it; fay: never did anything.
@@ -58,7 +58,9 @@ SCHEMA = {
 
 def known(pushes: Any = None, day: date = DAY) -> dict[int, dict[str, int]]:
     """What is known on a day, by person."""
-    found = member_days(events(), pushes, ACTIVE, [day]).to_pandas().to_dict("records")
+    found = (
+        member_days(spans_of(events()), acts_of(events(), ACTIVE, EARLY), pushes, [day]).to_pandas().to_dict("records")
+    )
     return {row["person_id"]: row for row in found}
 
 
@@ -104,7 +106,9 @@ def test_values_fall_into_classes() -> None:
 
 def test_tallies_add_up_to_the_members() -> None:
     """Persons are added up by class and day, so what is learnt from carries nobody's number."""
-    found = tallies(member_days(events(), None, ACTIVE, [DAY, DAY + timedelta(days=1)])).to_pandas()
+    found = tallies(
+        member_days(spans_of(events()), acts_of(events(), ACTIVE, EARLY), None, [DAY, DAY + timedelta(days=1)])
+    ).to_pandas()
 
     assert "person_id" not in found.columns
     assert found.groupby("day").people.sum().tolist() == [4, 5]
