@@ -135,6 +135,7 @@ def _key(one: Figure | Change) -> tuple[Any, ...]:
 
 def _row(figure: Figure, row: Mapping[str, Any], words: Catalogue) -> dict[str, str]:
     from qunflow.report import wording
+    from qunflow.report.grading import letter_of
 
     late = "" if row["came_too_late"] is None else f" · {words.text('figures.came_too_late')}"
     of = wording.fraction(figure)
@@ -142,7 +143,7 @@ def _row(figure: Figure, row: Mapping[str, Any], words: Catalogue) -> dict[str, 
         "day": figure.as_of.isoformat(),
         "figure": _named(figure.name, figure.dimensions, words),
         "value": f"{wording.told(figure, words)}{f' ({of})' if of else ''}",
-        "grade": f"{figure.grade or '–'} {row['grade_meaning']}".rstrip(),
+        "grade": f"{letter_of(figure.grade, figure.grade_before)} {row['grade_meaning']}".rstrip(),
         "state": words.text(f"figures.state.{row['state']}") + late,
         "revisions": str(row["revisions"]),
     }

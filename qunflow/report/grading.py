@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from qunflow.community.completeness import GRADES
 from qunflow.report.model import Mark, Words
@@ -19,10 +19,17 @@ from qunflow.store.figures import Figure
 UNGRADED = "–"
 
 
-def mark(grade: str | None, words: Words) -> Mark:
-    """The mark of a grade; a dash where there is none."""
-    letter = grade or UNGRADED
-    return Mark(letter, words.text("figures.mark", letter=letter, meaning=meaning(grade, words)))
+def letter_of(grade: str | None, before: str | None = None) -> str:
+    """The letter; in brackets that of the day before where the day has none, a dash where neither has."""
+    return grade or (f"({before})" if before else UNGRADED)
+
+
+def mark(grade: str | None, words: Words, before: str | None = None) -> Mark:
+    """The mark of a grade, or of the day before's where there is none; a dash without either."""
+    letter = letter_of(grade, before)
+    if grade or not before:
+        return Mark(letter, words.text("figures.mark", letter=letter, meaning=meaning(grade, words)))
+    return Mark(letter, words.text("figures.mark_before", letter=before, meaning=meaning(before, words)))
 
 
 def meaning(grade: str | None, words: Words) -> str:
@@ -32,15 +39,18 @@ def meaning(grade: str | None, words: Words) -> str:
 
 def mark_of(figure: Figure | None, words: Words) -> Mark | None:
     """The mark of one figure; a grade carries none of itself."""
-    return None if figure is None or figure.name == NAME else mark(figure.grade, words)
+    return None if figure is None or figure.name == NAME else mark(figure.grade, words, figure.grade_before)
 
 
 def mark_of_all(figures: Iterable[Figure], words: Words) -> Mark | None:
-    """One mark for what is drawn from several figures: the worst, and a dash where one of them is not graded."""
-    found = {figure.grade for figure in figures if figure.name != NAME}
-    if not found:
-        return None
-    return mark(None if None in found else max(str(one) for one in found), words)
+    """One mark for what is drawn from several figures: that of the worst, and a dash where one has no letter at all."""
+    known = [figure for figure in figures if figure.name != NAME]
+    return mark_of(max(known, key=_badness, default=None), words)
+
+
+def _badness(figure: Figure) -> tuple[str, bool]:
+    # A dash sorts behind every letter.
+    return figure.grade or figure.grade_before or UNGRADED, figure.grade is None
 
 
 def legend(words: Words) -> str:
@@ -54,21 +64,24 @@ class Graded:
     What a run's Markdown says of its figures' data.
 
     Args:
-        day: the day of the figures; ``grades`` are known of it, as far as it is over.
-        behind: the latest day with a grade that the figures stand on, with its ``letter``; ``day`` where there is none.
+        day: the day of the figures; ``grades`` are known of it, once it is over, and ``before`` of the day before.
     """
 
     day: date
     grades: Grades
-    behind: date
-    letter: str | None
+    before: Grades
 
     def head(self, words: Words) -> str:
-        """One line for the top: the grade, and why figures of today have none."""
-        letter = self.letter or UNGRADED
-        told = words.text("figures.head", day=self.behind, letter=letter, meaning=meaning(self.letter, words))
-        return told if self.behind == self.day else f"{told}{words.text('figures.day_running')}"
+        """One line for the top: the grade, or that of the day before with a word on why today has none."""
+        if self.grades.community or not self.before.community:
+            return _head(self.day, self.grades.community, words)
+        before = _head(self.day - timedelta(days=1), self.before.community, words)
+        return f"{before}{words.text('figures.day_running')}"
 
     def beside(self, **dimensions: str) -> str:
         """The letter beside a figure with these dimensions."""
-        return f"〔{self.grades.of(dimensions) or UNGRADED}〕"
+        return f"〔{letter_of(self.grades.of(dimensions), self.before.of(dimensions))}〕"
+
+
+def _head(day: date, grade: str | None, words: Words) -> str:
+    return words.text("figures.head", day=day, letter=letter_of(grade), meaning=meaning(grade, words))

@@ -11,7 +11,11 @@ from qunflow.store.figures import Figure
 
 
 def listed(figures: Iterable[Figure], final: Callable[[Figure], bool], words: Words) -> list[dict[str, object]]:
-    """One object a figure; a value that is not due is ``null``, never 0, and so is the grade of a day nobody graded."""
+    """
+    One object a figure; a value that is not due is ``null``, never 0.
+
+    So is the grade of a day nobody graded; ``grade_before`` is then that of the day before, where there is one.
+    """
     return [
         {
             "community": figure.community,
@@ -25,6 +29,7 @@ def listed(figures: Iterable[Figure], final: Callable[[Figure], bool], words: Wo
             "unit": figure.unit,
             "source": figure.source,
             "grade": figure.grade,
+            "grade_before": figure.grade_before,
             "grade_meaning": "" if figure.name == NAME else meaning(figure.grade, words),
             "state": "final" if final(figure) else "open",
         }

@@ -43,9 +43,10 @@ def keep(run: StageRun, new: Sequence[Figure]) -> int:
 
 def graded(here: Runtime, community: str, day: date) -> Graded:
     """What is known of the data behind a day's figures, for the pages of a run."""
+    before = day - timedelta(days=1)
     with here.store.reading() as conn:
-        behind, letter = figure_grades.grade_behind(conn, community, day)
-        return Graded(day, figure_grades.grades_on(conn, community, [day])[day], behind, letter)
+        known = figure_grades.grades_on(conn, community, [before, day])
+    return Graded(day, known[day], known[before])
 
 
 def terms_of(conn: Connection, run: StageRun, reason: Reason | None = None) -> Terms:

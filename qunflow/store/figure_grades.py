@@ -9,13 +9,14 @@ takes one only while it has none.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from qunflow.store.figure_rows import Figure
 from qunflow.store.rows import chunks
 from qunflow.store.tables import figures
 
@@ -64,6 +65,18 @@ def grade_behind(conn: Connection, community: str, day: date) -> tuple[date, str
     known = grades_on(conn, community, [before, day])
     found = next((one for one in (day, before) if known[one].community), day)
     return found, known[found].community
+
+
+def with_day_before(conn: Connection, community: str, found: Sequence[Figure]) -> list[Figure]:
+    """Figures nobody graded get the grade of the day before: while a day goes on, what is told of it stands on that."""
+    ungraded = {one.as_of for one in found if one.grade is None and one.name != NAME}
+    before = grades_on(conn, community, {day - timedelta(days=1) for day in ungraded})
+    return [
+        replace(one, grade_before=before[one.as_of - timedelta(days=1)].of(one.dimensions))
+        if one.grade is None and one.name != NAME
+        else one
+        for one in found
+    ]
 
 
 def graded(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ class Figure:
         source: where it is known from, such as ``history`` or ``wecom:roster``.
         grade: A to D, how complete its day's data are; ``None`` when nobody has graded them. It is read only: the
             store puts it beside the figure, and it makes no difference between two figures.
+        grade_before: the grade of the day before, where nobody graded the figure's own day yet; read only like it.
     """
 
     community: str
@@ -45,6 +46,7 @@ class Figure:
     numerator: int | None = None
     denominator: int | None = None
     grade: str | None = field(default=None, compare=False)
+    grade_before: str | None = field(default=None, compare=False)
 
 
 def dimensions_text(figure: Figure) -> str:

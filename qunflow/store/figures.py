@@ -153,12 +153,15 @@ def current(
     """
     The figures that hold now, or those that held at ``known_at``.
 
-    Ordered by stage, name, day and dimensions.
+    Ordered by stage, name, day and dimensions. Those that hold now carry the grade of the day before where their own
+    day has none.
     """
     query = select(figures).where(figures.c.community == community)
     for column, wanted in ((figures.c.stage, stage), (figures.c.as_of, as_of), (figures.c.name, name)):
         query = query if wanted is None else query.where(column == wanted)
-    found = (figure_of(row) for row in conn.execute(_held(query, known_at)))
+    found = [figure_of(row) for row in conn.execute(_held(query, known_at))]
+    if known_at is None:
+        found = figure_grades.with_day_before(conn, community, found)
     # Ordered here, because databases do not agree on the order of texts.
     return sorted(found, key=lambda one: (one.stage, one.name, one.as_of, sorted(one.dimensions.items())))
 

@@ -182,6 +182,20 @@ def test_figures_take_the_grade_of_their_day_or_their_group(store: Store) -> Non
     assert [(one.dimensions.get("group"), one.grade) for one in found] == [(None, "B"), ("g1", "D"), ("g2", None)]
 
 
+def test_a_figure_of_a_day_nobody_graded_shows_the_day_before_s_grade_apart(store: Store) -> None:
+    """While a day goes on its figures have no grade of their own; that of the day before never counts as theirs."""
+    cells = [figure(1), figure(1, dimensions={"group": "g1"})]
+    before = DAY - timedelta(days=1)
+    with store.writing() as conn:
+        figures.record(conn, [grade("B", as_of=before), grade("D", as_of=before, dimensions={"group": "g1"})], noon(0))
+        figures.record(conn, cells, noon(0))
+        running = figures.current(conn, "n", name="joins")
+        figures.record(conn, [grade("A")], noon(1))
+        over = figures.current(conn, "n", name="joins")
+    assert [(one.grade, one.grade_before) for one in running] == [(None, "B"), (None, "D")]
+    assert [(one.grade, one.grade_before) for one in over] == [("A", None), (None, "D")]
+
+
 def test_open_figures_follow_the_grade_and_final_ones_keep_it(store: Store) -> None:
     """A grade that becomes known or better reaches what is open; a final figure takes one only while it has none."""
     grades = []

@@ -127,6 +127,7 @@ def test_the_command_writes_the_page_and_prints_the_figures(
             "unit": "rate",
             "source": "history",
             "grade": None,
+            "grade_before": None,
             "grade_meaning": "这一天还没评过",
             "state": "final",
         }

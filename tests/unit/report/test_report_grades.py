@@ -89,12 +89,13 @@ def test_a_picture_of_several_figures_carries_the_worst_of_their_letters(full: R
     """One ungraded figure among them leaves the picture ungraded: it may be the worst."""
     one = next(f for f in full.figures if f.name == "stay_rate")
 
-    def letter(*grades: str | None) -> str:
-        found = mark_of_all([replace(one, grade=grade) for grade in grades], zh)
+    def letter(*grades: str | None, before: str | None = None) -> str:
+        found = mark_of_all([replace(one, grade=grade, grade_before=None if grade else before) for grade in grades], zh)
         assert found is not None
         return found.letter
 
     assert (letter("A", "C", "B"), letter("A", None), letter("A", "A")) == ("C", UNGRADED, "A")
+    assert (letter("A", None, before="A"), letter("C", None, before="B")) == ("(A)", "C")
     assert mark_of_all([], zh) is None
 
 
@@ -163,16 +164,17 @@ def test_the_list_of_figures_has_grade_and_state(full: ReportData, zh: Catalogue
 
 
 def test_the_pages_of_a_run_say_the_grade_they_stand_on_and_the_letter_of_each_figure(zh: Catalogue) -> None:
-    """While a day goes on its figures carry a dash and the page names the grade of the day before."""
-    day, before = date(2026, 3, 8), date(2026, 3, 7)
-    running = Graded(day, Grades(), before, "B")
-    over = Graded(before, Grades("B", {"g1": "D"}), before, "B")
+    """While a day goes on its figures carry the letter of the day before in brackets, and the page says why."""
+    day, b = date(2026, 3, 8), Grades("B", {"g1": "D"})
+    running, over = Graded(day, Grades(), b), Graded(date(2026, 3, 7), b, Grades("A"))
     assert "2026-03-07 是 B" in running.head(zh) and "要等过完才评" in running.head(zh)
-    assert "要等过完才评" not in over.head(zh)
-    assert (running.beside(), over.beside(), over.beside(group="g1"), over.beside(group="g2")) == (
-        "〔–〕",
-        "〔B〕",
-        "〔D〕",
-        "〔–〕",
-    )
-    assert "是 –（这一天还没评过）" in Graded(day, Grades(), day, None).head(zh)
+    assert "2026-03-07 是 B" in over.head(zh) and "要等过完才评" not in over.head(zh)
+    letters = [(one.beside(), one.beside(group="g1"), one.beside(group="g2")) for one in (running, over)]
+    assert letters == [("〔(B)〕", "〔(D)〕", "〔–〕"), ("〔B〕", "〔D〕", "〔–〕")]
+    assert "2026-03-08 是 –（这一天还没评过）" in Graded(day, Grades(), Grades()).head(zh)
+
+
+def test_a_figure_of_a_day_that_goes_on_carries_the_day_before_s_letter_in_brackets(zh: Catalogue) -> None:
+    """It is said that the letter is not the day's own."""
+    found = mark(None, zh, "B")
+    assert (found.letter, found.meaning) == ("(B)", "这一天还没评；前一天的数据完整度 B：三处相差不超过百分之一的人")
