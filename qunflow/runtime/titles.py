@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 from qunflow.community.calendar import playbooks_needed
 from qunflow.errors import ConfigurationError
+from qunflow.language import catalogue
 from qunflow.rendering.templates import Templates
 from qunflow.settings.workspace import Workspace
 
 
 def slot_titles(workspace: Workspace, templates: Templates) -> Mapping[str, str]:
     """Slot key → title, for every playbook and campaign that can be read; pages show the key of any other."""
-    titles: dict[str, str] = {}
+    # The one kind of slot that people approve and no playbook names.
+    titles = {"win-back": catalogue().text("care.win_back_title")}
     for community in workspace.communities:
         names = {campaign.key: campaign.sop for campaign in community.campaigns}
         for name, sop in ({one: one for one in playbooks_needed(community)} | names).items():

@@ -19,6 +19,7 @@ from qunflow import runtime
 from qunflow.clock import FixedClock
 from qunflow.delivery.approval import approve_as
 from qunflow.delivery.model import Content, Planned
+from qunflow.delivery.notices import title_of
 from qunflow.delivery.outbox import check, plan
 from qunflow.retention.care import GroupCare, Seen
 from qunflow.retention.params import RetentionParams
@@ -277,6 +278,7 @@ def test_a_proposal_waits_for_a_person(here: Runtime) -> None:
     befriend(here)
     live(here)
 
+    assert title_of(here.ports.titles(), "win-back/2/1") == "召回潜水的群友"
     with here.store.writing() as conn:
         rows = conn.execute(select(targets)).all()
         assert {(one.state, one.way, one.sender_userid, one.marketing, one.stage) for one in rows} == {
