@@ -101,6 +101,11 @@ class Seen:
     clicks_before: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
 
+    @property
+    def members(self) -> frozenset[PersonId]:
+        """Everybody who is in a group at the end of the day."""
+        return frozenset(one.person_id for mine in self.stays.values() for one in mine if one.covers(self.through))
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -191,7 +196,7 @@ def _talk(line: GroupMeasure, seen: Seen, place: Place) -> GroupTalk:
 
 
 def _layers(seen: Seen) -> dict[PersonId, Layer]:
-    inside = {one.person_id for mine in seen.stays.values() for one in mine if one.covers(seen.through)}
+    inside = seen.members
     return layers({person: acts.lately for person, acts in seen.acts.items() if person in inside})
 
 

@@ -1,5 +1,6 @@
 """
-Winning silent members back (召回): whom to propose today, and when to leave somebody in peace.
+Winning silent members back (召回): whom to propose today, and when to leave somebody in peace; and who left and may be
+asked, once, why (退群未删).
 
 Only proposals are made; a person approves each message, and the caps on contact apply at sending as to any other.
 """
@@ -70,6 +71,17 @@ class Proposal:
     group_id: int
     userid: str
     attempt: int
+
+
+def may_be_asked_why(left_on: Iterable[date], through: date, after_days: int) -> bool:
+    """
+    Whether somebody who is in no group any more left long enough ago to be asked why.
+
+    Formula: the newest of the local days of leaving is at least ``after_days`` before ``through``. That it is asked
+    once is the caller's ``Rules`` with a limit of 1. Source: the SOP for those who left and are still contacts.
+    """
+    newest = max(left_on, default=None)
+    return newest is not None and (through - newest).days >= after_days
 
 
 def left_in_peace(one: SilentMember, day: date, rules: Rules) -> Peace | None:

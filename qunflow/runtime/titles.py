@@ -13,8 +13,9 @@ from qunflow.settings.workspace import Workspace
 
 def slot_titles(workspace: Workspace, templates: Templates) -> Mapping[str, str]:
     """Slot key → title, for every playbook and campaign that can be read; pages show the key of any other."""
-    # The one kind of slot that people approve and no playbook names.
-    titles = {"win-back": catalogue().text("care.win_back_title")}
+    # What people approve and no playbook names.
+    words = catalogue()
+    titles = {"win-back": words.text("care.win_back_title"), "left-feedback": words.text("care.left_title")}
     for community in workspace.communities:
         names = {campaign.key: campaign.sop for campaign in community.campaigns}
         for name, sop in ({one: one for one in playbooks_needed(community)} | names).items():

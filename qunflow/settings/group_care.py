@@ -23,6 +23,7 @@ class WinBack(Part):
     was_active: Positive = Field(3, title="以前至少有几次动作才召回", description="从没动过的人不打扰")
     interval_days: Positive = Field(30, title="同一个人两次召回至少隔几天")
     limit: Whole = Field(2, title="一个人最多召回几次", description="到了就不再打扰；0 表示不召回")
+    left_after_days: Positive = Field(14, title="退群满几天问一次为什么", description="退群未删的人，每人只问一次")
     group_day: Whole = Field(5, title="一群一天最多提几个人")
     group_week: Whole = Field(20, title="一群七天最多提几个人")
     copy_templates: tuple[str, ...] = Field(
@@ -31,6 +32,7 @@ class WinBack(Part):
         title="召回话术",
         description="第一次用第一条，依次往后，最后一次用最后一条",
     )
+    left_copy: str = Field("acquisition/left_feedback.j2", title="问为什么退群的话术", description="留空表示不问")
 
 
 class GroupCare(Part):

@@ -288,6 +288,19 @@ def test_a_proposal_waits_for_a_person(here: Runtime) -> None:
     assert approved.approved == 5
 
 
+def test_who_left_is_asked_why_once(here: Runtime) -> None:
+    """Five weeks after the leave, in the words for it, and never again; those of last week are not asked yet."""
+    befriend(here)
+    first = live(here)
+
+    again = live(here, after=first)
+
+    with here.store.reading() as conn:
+        rows = conn.execute(select(targets).where(targets.c.slot_key.startswith("left-feedback/"))).all()
+    assert [(one.target_ref, one.state) for one in rows] == [(159, "checked")]
+    assert again.proposals == 0
+
+
 def test_who_wants_peace_is_left_in_it(here: Runtime) -> None:
     """Whoever opted out or has an open case is not proposed; without any contact nobody is."""
     alone = live(here, dry_run=True)

@@ -18,7 +18,7 @@ from qunflow.retention.health import GroupCounts
 from qunflow.retention.life_stage import GroupTalk, LifeStage, Marks, advice_for, life_stage
 from qunflow.retention.push_windows import Push, Rate, chance_of, corrected_for_many, expected_leaves, windows_after
 from qunflow.retention.reactions import Post, unanswered
-from qunflow.retention.win_back import Rules, SilentMember, left_in_peace, proposals
+from qunflow.retention.win_back import Rules, SilentMember, left_in_peace, may_be_asked_why, proposals
 
 DAY = date(2026, 3, 31)
 OLD, YOUNG = date(2026, 1, 1), date(2026, 3, 10)
@@ -101,6 +101,10 @@ def _holm(*chances: float) -> list[float]:
 def _proposed(before: int = 0) -> list[int]:
     members = [SilentMember(person, 1, "helper", acts) for person, acts in ((11, 5), (12, 9), (13, 2), (14, 5))]
     return [one.person_id for one in proposals(members, DAY, Rules(), {1: [DAY] * before})]
+
+
+def _asked_why(*days_ago: int) -> bool:
+    return may_be_asked_why([DAY - timedelta(days=back) for back in days_ago], DAY, 14)
 
 
 def _peace(**changes: Any) -> str:
@@ -291,6 +295,19 @@ RULES = (
             Case("said 退订", lambda: _peace(suppressions=frozenset({"opt_out"})), "refused"),
             Case("proposed 29 days ago", lambda: _peace(asked=(DAY - timedelta(days=29),)), "too_soon"),
             Case("proposed twice", lambda: _peace(asked=(OLD, OLD)), "limit_reached"),
+        ),
+    ),
+    Rule(
+        "Who left and may be asked why, 退群未删",
+        "in no group any more, the newest leave ≥ 14 local days ago; a contact, not suppressed, never asked before; "
+        "under the caps of win-back",
+        "persons",
+        "the SOP for those who left and are still contacts: once, after 14 days",
+        (
+            Case("left 14 days ago", lambda: _asked_why(14), True),
+            Case("left 13 days ago", lambda: _asked_why(13), False),
+            Case("left 40 and 3 days ago", lambda: _asked_why(40, 3), False),
+            Case("never left", _asked_why, False),
         ),
     ),
     Rule(
