@@ -26,7 +26,9 @@ from qunflow.errors import QunflowError, StoreBusy
 from qunflow.runtime import open_runtime
 from qunflow.settings.environment import load_environment
 from qunflow.settings.scaffold import write_workspace
+from qunflow.store.engine import Store
 from qunflow.store.migrate import upgrade
+from qunflow.store.vault import Vault
 from qunflow.web.app import create_app
 from qunflow.web.committing import GroupCommit
 from qunflow.web.ports import WebPorts
@@ -148,28 +150,38 @@ def test_the_page_names_exactly_the_errors_that_wrong_settings_give(
     assert documented(page) == produced
 
 
-@pytest.mark.parametrize(
-    ("change", "upgraded"),
-    [
-        ({"QUNFLOW_WECOM_CALLBACK_AES_KEY": "short"}, True),
-        ({"QUNFLOW_WECOM_CORP_ID": ""}, True),
-        ({"QUNFLOW_WECOM_SECRET": ""}, True),
-        ({"QUNFLOW_ENV": "production"}, True),
-        ({"QUNFLOW_WECOM_BASE_URL": "https://qyapi.weixin.qq.com"}, True),
-        ({"QUNFLOW_MASTER_KEY": "x"}, True),
-        ({}, False),
-    ],
-)
-def test_a_wrong_setting_stops_the_start_in_the_words_of_the_page(
-    tmp_path: Path, change: dict[str, str], upgraded: bool
-) -> None:
+# What is wrong, and what the page says is then said; the database is another's where that is not a setting.
+WRONG_STARTS = {
+    "the EncodingAESKey of the WeCom callback is not 43": {"WECOM_CALLBACK_AES_KEY": "short"},
+    "QUNFLOW_WECOM_CORP_ID is not set": {"WECOM_CORP_ID": ""},
+    "QUNFLOW_WECOM_SECRET is not set": {"WECOM_SECRET": ""},
+    "QUNFLOW_WECOM_AGENT_ID cannot be used": {"WECOM_AGENT_ID": "my application"},
+    "QUNFLOW_ENV cannot be used": {"ENV": "prod"},
+    "QUNFLOW_WECOM_SECRET_FILE names": {"WECOM_SECRET_FILE": "/not/there"},
+    "QUNFLOW_WECOM_BASE_URL does not begin with": {"ENV": "production", "WECOM_BASE_URL": "http://qyapi.weixin.qq.com"},
+    "QUNFLOW_WECOM_BASE_URL is a sandbox": {"ENV": "production"},
+    "QUNFLOW_WECOM_BASE_URL is qyapi.weixin.qq.com, which": {"WECOM_BASE_URL": "https://qyapi.weixin.qq.com"},
+    "QUNFLOW_MASTER_KEY is not base64": {"MASTER_KEY": "x"},
+    "QUNFLOW_MASTER_KEY holds": {"MASTER_KEY": "AAAA"},
+    "QUNFLOW_MASTER_KEY is not the key": {},
+    "this Qunflow expects version": {},
+}
+
+
+@pytest.mark.parametrize("begins", WRONG_STARTS)
+def test_a_wrong_setting_stops_the_start_in_the_words_of_the_page(tmp_path: Path, begins: str) -> None:
     """`qunflow web` does not start with a wrong setting, and the page quotes what it says."""
+    change = {f"QUNFLOW_{name}": value for name, value in WRONG_STARTS[begins].items()}
     home = write_workspace(tmp_path / "demo", None, date(2026, 3, 1), variables=VARIABLES | change)
-    if upgraded:
-        upgrade(load_environment(home).database_url)
+    url = f"sqlite:///{home}/state/qunflow.sqlite3"
+    if "expects version" not in begins:
+        upgrade(url)
+    if "is not the key" in begins:
+        Vault(Store.open(url), bytes(32))
     with pytest.raises(QunflowError) as told:
         web_ports(open_runtime(home))
-    assert any(words in told.value.problem for words in quoted(WECOM))
+    (words,) = (one for one in quoted(WECOM) if one.startswith(begins))
+    assert re.search(".+".join(re.escape(part) for part in words.split("…")), told.value.problem)
     assert told.value.next_step
 
 
@@ -179,8 +191,8 @@ def quoted(page: str) -> list[str]:
 
 
 def test_every_quoted_start_error_has_a_case_above() -> None:
-    """Seven of a setting, one of the port: a new row of the table needs a case."""
-    assert len(quoted(WECOM)) == 8
+    """All but that of the port are of a setting: a new row of the table needs a case."""
+    assert len(quoted(WECOM)) == len(WRONG_STARTS) + 1
 
 
 def test_a_taken_port_is_said_before_the_start() -> None:
@@ -194,13 +206,23 @@ def test_a_taken_port_is_said_before_the_start() -> None:
     assert "“cannot be used: Address already in use”" in WECOM
 
 
-def test_an_unknown_community_is_told_with_its_line(tmp_path: Path) -> None:
-    """The form page quotes what a wrong community gives."""
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        ("community: neighbours", "community: nobody"),
+        ("source: jinshuju", "source: jinshujv"),
+        ("phone: field_2", "phon: field_2"),
+        ("form: Oet50U", "form: 12345"),
+    ],
+)
+def test_a_mistake_in_a_form_is_told_in_the_words_of_the_page(tmp_path: Path, written: str, instead: str) -> None:
+    """The form page quotes what a wrong community, source, word or number gives."""
     home = write_workspace(tmp_path / "demo", None, date(2026, 3, 1), variables=VARIABLES)
     file = home / "qunflow.yaml"
     text = file.read_text(encoding="utf-8")
     mapping = text[text.index("forms:") :]
-    file.write_text(text.replace(mapping, mapping.replace("community: neighbours", "community: nobody", 1)), "utf-8")
+    assert written in mapping
+    file.write_text(text.replace(mapping, mapping.replace(written, instead, 1)), "utf-8")
     upgrade(load_environment(home).database_url)
     with pytest.raises(QunflowError) as told:
         open_runtime(home)
