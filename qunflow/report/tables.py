@@ -29,8 +29,6 @@ def figures_table(data: ReportData, figures: Iterable[Figure], words: Words) -> 
 
 def _figure_row(data: ReportData, figure: Figure, words: Words) -> tuple[Cell, ...]:
     dimensions = dimensions_told(data, figure.dimensions, words)
-    today = local_day(data.made_at, ZoneInfo(data.zone))
-    state = words.text(f"figures.state.{'final' if is_final(figure.as_of, today, data.final_after_days) else 'open'}")
     return (
         Cell(wording.known(words, "figure", figure.name), dimensions),
         Cell(
@@ -39,8 +37,16 @@ def _figure_row(data: ReportData, figure: Figure, words: Words) -> tuple[Cell, .
             tone="mute" if figure.value is None else "",
             mark=mark_of(figure, words),
         ),
-        Cell(wording.short_day(figure.as_of), f"{wording.known(words, 'source', figure.source)} · {state}"),
+        day_and_source(data, figure, words),
     )
+
+
+def day_and_source(data: ReportData, figure: Figure, words: Words) -> Cell:
+    """Of which day a figure is, where it is known from, and whether it may still change."""
+    today = local_day(data.made_at, ZoneInfo(data.zone))
+    state = "final" if is_final(figure.as_of, today, data.final_after_days) else "open"
+    source = wording.known(words, "source", figure.source)
+    return Cell(wording.short_day(figure.as_of), f"{source} · {words.text(f'figures.state.{state}')}")
 
 
 def dimensions_told(data: ReportData, dimensions: Mapping[str, str], words: Words) -> str:

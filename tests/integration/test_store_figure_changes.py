@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -241,8 +242,13 @@ def replayed(changes: list[Change], first: dict[str, figures.Value]) -> dict[str
     return now
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=1_000 if os.environ.get("QUNFLOW_SOAK") else 25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(steps=STEPS)
+@pytest.mark.soak
 def test_any_sequence_of_recordings_is_told_openly_and_final_figures_stay(store: Store, steps: list[Step]) -> None:
     """
     One current row a key; revisions in order, complete and replayable; no change after final without reopening.

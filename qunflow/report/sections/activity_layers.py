@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from qunflow.report import select
 from qunflow.report.charts import Bar, Part, bars_svg
+from qunflow.report.grading import mark_of_all
 from qunflow.report.model import GroupLine, ReportData, Section, Words
 from qunflow.report.sections.care_tables import care_table, word
 from qunflow.store.figures import Figure
@@ -32,7 +33,8 @@ def activity_layers(data: ReportData, words: Words) -> Section:
     )
     picture = bars_svg(bars[:GROUPS_SHOWN], title=title)
     table = care_table(data, newest, words)
-    return Section("activity_layers", title, sentence, picture, words.text("care.layers.note"), tables=(table,))
+    mark, note = mark_of_all(newest, words), words.text("care.layers.note")
+    return Section("activity_layers", title, sentence, picture, note, tables=(table,), mark=mark)
 
 
 def _people(newest: list[Figure]) -> dict[str, dict[str, float]]:

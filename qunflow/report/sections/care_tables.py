@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qunflow.report import wording
+from qunflow.report.grading import mark_of
 from qunflow.report.model import Cell, ReportData, Table, Words
-from qunflow.report.tables import group_name
+from qunflow.report.tables import day_and_source, group_name
 from qunflow.store.figures import Figure
 
 _WORDS_OF = {"life_stage": "stage", "life_stage_why": "why", "advice": "what", "no_reaction": "reason"}
@@ -23,8 +24,8 @@ def care_table(data: ReportData, figures: Iterable[Figure], words: Words) -> Tab
     rows = tuple(
         (
             Cell(wording.known(words, "figure", figure.name), _about(data, figure, words)),
-            Cell(_value(data, figure, words), wording.fraction(figure)),
-            Cell(wording.short_day(figure.as_of), wording.known(words, "source", figure.source)),
+            Cell(_value(data, figure, words), wording.fraction(figure), mark=mark_of(figure, words)),
+            day_and_source(data, figure, words),
         )
         for figure in figures
     )

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from qunflow.report import select
 from qunflow.report.charts import Bar, Part, bars_svg
+from qunflow.report.grading import mark_of_all
 from qunflow.report.model import ReportData, Section, Words
 from qunflow.report.sections.care_tables import care_table, slot_title
 from qunflow.report.tables import group_name
@@ -41,7 +42,8 @@ def leave_alarms(data: ReportData, words: Words) -> Section:
     picture = bars_svg([_bar(data, figures, one, words) for one in seen[:SHOWN]], title=title)
     table = care_table(data, figures, words)
     note = words.text("care.leaving.note")
-    return Section("leave_alarms", title, told[0], picture, note, lines=tuple(told[1:]), tables=(table,))
+    mark = mark_of_all(figures, words)
+    return Section("leave_alarms", title, told[0], picture, note, lines=tuple(told[1:]), tables=(table,), mark=mark)
 
 
 def _rank(figures: Sequence[Figure], one: Figure) -> tuple[float, str]:

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from qunflow.report import select, svg
 from qunflow.report.charts import WIDTH
+from qunflow.report.grading import mark_of_all
 from qunflow.report.model import GroupLine, ReportData, Section, Words
 from qunflow.report.sections.care_tables import care_table, word
 from qunflow.report.sections.groups import alarms
@@ -51,6 +52,7 @@ def life_stages(data: ReportData, words: Words) -> Section:
         words.text("care.board.note"),
         lines=tuple(_line(data, row, words) for row in shown),
         tables=(care_table(data, newest, words),),
+        mark=mark_of_all(newest, words),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from qunflow.report import select, wording
 from qunflow.report.charts import Bar, Part, bars_svg
+from qunflow.report.grading import mark_of_all
 from qunflow.report.model import ReportData, Section, Words
 from qunflow.report.sections.survival_curve import CurvePoint, curve_svg
 from qunflow.report.tables import figures_table
@@ -30,7 +31,8 @@ def stay_outlook(data: ReportData, words: Words) -> Section:
     picture = _curve(title, seen, [point for point in ahead if not seen or point.day > seen[-1].day], words)
     table = figures_table(data, select.latest(on_that_day, *FORECAST, "stay_reached", "stay_forecast_state"), words)
     note = words.text("outlook.forecast.note")
-    return Section("stay_outlook", title, _expectation(ahead, words), picture, note, tables=(table,))
+    mark = mark_of_all([figure for figure in on_that_day if figure.name in FORECAST], words)
+    return Section("stay_outlook", title, _expectation(ahead, words), picture, note, tables=(table,), mark=mark)
 
 
 def churn_outlook(data: ReportData, words: Words) -> Section:
@@ -48,9 +50,8 @@ def churn_outlook(data: ReportData, words: Words) -> Section:
         return Section("churn_outlook", title, sentence)
     picture = bars_svg([_bar(by_band[band], band, words) for band in TONES], title=title)
     table = figures_table(data, [*(by_band[band] for band in TONES), states[0]], words)
-    return Section(
-        "churn_outlook", title, _told(by_band, words), picture, words.text("outlook.churn.note"), tables=(table,)
-    )
+    mark, note = mark_of_all(bands, words), words.text("outlook.churn.note")
+    return Section("churn_outlook", title, _told(by_band, words), picture, note, tables=(table,), mark=mark)
 
 
 def _by_day(figures: list[Figure], name: str) -> dict[int, float]:

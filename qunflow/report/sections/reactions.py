@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from qunflow.report import select
 from qunflow.report.charts import Bar, Part, bars_svg
+from qunflow.report.grading import mark_of_all
 from qunflow.report.model import ReportData, Section, Words
 from qunflow.report.sections.care_tables import care_table, slot_title, word
 from qunflow.store.figures import Figure
@@ -35,7 +36,8 @@ def told_back(data: ReportData, words: Words) -> Section:
     ]
     lines = tuple(_line(data, newest, one, words) for one in asked)
     picture = bars_svg(bars, title=title)
-    return Section("reactions", title, sentence, picture, lines=lines, tables=(care_table(data, newest, words),))
+    mark, tables = mark_of_all(newest, words), (care_table(data, newest, words),)
+    return Section("reactions", title, sentence, picture, lines=lines, tables=tables, mark=mark)
 
 
 def _tone(reason: str) -> str:
