@@ -17,6 +17,8 @@ from qunflow.acquisition.funnel import WINDOW_DAYS, Share, StayFact
 
 # Person number of a visitor nobody knows.
 NOBODY = 0
+# The platform tells a join by the second and by a clock of its own; whoever scanned may seem to have joined before.
+CLOCKS_APART = timedelta(seconds=90)
 # Scans whose window passed longer ago say little about the posters of today.
 COUNTED_DAYS = 28
 
@@ -97,12 +99,15 @@ def _of_channel(scans: list[ScanFact], stays_of: Mapping[int, list[StayFact]], u
     window = timedelta(days=WINDOW_DAYS)
     first: dict[int, datetime] = {}
     for one in sorted(scans, key=lambda one: one.at):
-        if one.person_id != NOBODY and not any(
-            stay.overlaps(one.at, one.at) for stay in stays_of.get(one.person_id, ())
-        ):
+        if one.person_id != NOBODY and not _is_in(stays_of.get(one.person_id, ()), one.at - CLOCKS_APART):
             first.setdefault(one.person_id, one.at)
     mature = {person: at for person, at in first.items() if at + window <= until}
     joined = sum(
-        any(at <= stay.joined_at <= at + window for stay in stays_of.get(person, ())) for person, at in mature.items()
+        any(at - CLOCKS_APART < stay.joined_at <= at + window for stay in stays_of.get(person, ()))
+        for person, at in mature.items()
     )
     return ChannelScans(dict(visits), Share(joined, len(mature)))
+
+
+def _is_in(stays: Iterable[StayFact], at: datetime) -> bool:
+    return any(stay.overlaps(at, at) for stay in stays)

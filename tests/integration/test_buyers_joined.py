@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from qunflow.acquisition.identity import Mark
+from qunflow.errors import StoreBusy
 from qunflow.runtime import Runtime
 from qunflow.runtime.identity import person_of
 from qunflow.runtime.stage import StageRun
@@ -183,3 +184,33 @@ def test_an_erased_buyer_stays_erased(shop: Shop) -> None:
     assert shop.buyers() == [shop.friend, None] and shop.people() == 2
     with shop.here.store.reading() as conn:
         assert shop.here.vault.known_persons(conn, "openid", ["oP1"]) == {}
+
+
+def test_a_busy_store_keeps_nothing_and_the_next_run_everything(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an order is none: neither person nor question nor use of the coupon is left when the rest could not be."""
+    shop.order(openid="oP1", phone=PHONE, coupon=shop.coupon)
+    before = shop.people()
+
+    def busy(*_: Any, **__: Any) -> None:
+        raise StoreBusy("locked", "try again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(inbox, "mark", busy)
+        with pytest.raises(StoreBusy):
+            shop.take_in()
+    assert (shop.people(), shop.buyers()) == (before, [])
+    with shop.here.store.reading() as conn:
+        assert ledger.balance(conn, "coupon:redeemed:welcome") == 0
+    assert shop.take_in() == 1
+    assert shop.people() == before - 1
+
+
+def test_an_order_that_cannot_be_used_makes_nobody(shop: Shop) -> None:
+    """From the future or without an amount: set aside with its reason, its buyer stays unknown, others go on."""
+    shop.order(openid="oNew", paid_at=(AT + 99 * HOUR).isoformat())
+    shop.order(openid="oOther", amount_fen=None)
+    shop.order(phone=PHONE)
+    assert shop.take_in() == 1
+    assert (shop.buyers(), shop.people()) == ([shop.lead], 2)
+    with shop.here.store.reading() as conn:
+        assert inbox.quarantined(conn, AT) == {("order", "in_the_future"): 1, ("order", "bad_amount"): 1}

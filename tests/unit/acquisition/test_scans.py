@@ -59,6 +59,13 @@ def test_who_was_in_already_did_not_come_by_the_scan() -> None:
     assert of([scan(1, ago(12)), scan(1, ago(9))], [inside, stay(1, ago(9, -2))]).joined == Share(1, 1)
 
 
+def test_a_join_told_by_another_clock_a_moment_before_is_one_after_the_scan() -> None:
+    """The platform cuts off below the second; a minute and a half before the scan somebody was in already."""
+    at = ago(9)
+    assert of([scan(1, at)], [stay(1, at - timedelta(seconds=1))]).joined == Share(1, 1)
+    assert of([scan(1, at)], [stay(1, at - timedelta(seconds=90))]).joined == Share(0, 0)
+
+
 def test_a_visit_is_read_as_the_page_wrote_it() -> None:
     """The instant in UTC, an unknown visitor as empty."""
     assert read_scan(BODY) == Scan("n", "poster-a", 3, "wm1", datetime(2026, 3, 2, 4, tzinfo=UTC))
