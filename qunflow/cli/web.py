@@ -57,6 +57,7 @@ def require_free(host: str, port: int) -> None:
 
 def web_ports(runtime: Runtime) -> WebPorts:
     """What the web needs of a runtime; callbacks and hooks stay closed until their secrets are there."""
+    from qunflow.cli.exporting import in_another_process
     from qunflow.connectors.wecom.crypto import CallbackCrypto
     from qunflow.rendering.lint import banned_words
     from qunflow.runtime.titles import slot_titles
@@ -81,6 +82,7 @@ def web_ports(runtime: Runtime) -> WebPorts:
         web_url=environment.web_url,
         banned_words=banned_words(runtime.templates.paths),
         titles=slot_titles(runtime.workspace, runtime.templates),
+        exporter=in_another_process(runtime.directory),
     )
 
 

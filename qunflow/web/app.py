@@ -8,6 +8,7 @@ from qunflow.web import (
     away,
     callbacks,
     checkins,
+    exporting,
     hand,
     health,
     hooks,
@@ -29,8 +30,8 @@ from qunflow.web.metrics import Metrics
 from qunflow.web.ports import WebPorts
 from qunflow.web.refusals import answer_errors
 
-_PAGES = (livecode, links, checkins, hand, session, plan, plan_changes, today, reasons, away, problems, stopping)
-ROUTERS = tuple(one.router for one in (health, metrics, callbacks, hooks, *_PAGES))
+_DESK = (session, plan, plan_changes, today, reasons, away, problems, stopping, exporting)
+ROUTERS = tuple(one.router for one in (health, metrics, callbacks, hooks, livecode, links, checkins, hand, *_DESK))
 
 
 def create_app(ports: WebPorts, *, guesses: GuessLimit | None = None) -> FastAPI:

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from qunflow.rendering import pages
 from qunflow.web.ports import ports_of
 
-PAGE_PATHS = ("/g/", "/s/", "/c/", "/hand/", "/in/", "/out", "/today", "/plan", "/problems", "/stop")
+PAGE_PATHS = ("/g/", "/s/", "/c/", "/hand/", "/in/", "/out", "/today", "/plan", "/problems", "/stop", "/export")
 
 
 def page(

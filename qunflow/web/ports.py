@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from fastapi import Request
 
@@ -14,7 +14,11 @@ from qunflow.delivery.notices import title_of
 from qunflow.rendering.lint import BannedWord
 from qunflow.settings.workspace import Workspace
 from qunflow.store.engine import Store
+from qunflow.store.exporting.ordering import Order
 from qunflow.store.vault import Vault
+
+# Writes a list within so many seconds; false when it cannot be had as asked. Raises TimeoutError.
+Exporter: TypeAlias = Callable[[Order, float], bool]
 
 _MADE_OF_ONE = ("correction", "by-hand")
 
@@ -41,6 +45,7 @@ class WebPorts:
         web_url: the public address; with https the browser is told to stay there.
         banned_words: what the preview marks in a text.
         titles: what people call a slot, by its key in the outbox.
+        exporter: writes lists in another process; ``None`` where there is none.
     """
 
     store: Store
@@ -53,6 +58,7 @@ class WebPorts:
     web_url: str = ""
     banned_words: Sequence[BannedWord] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
+    exporter: Exporter | None = None
 
     def title_of(self, slot_key: str) -> str:
         """What people call a slot, and that it is a correction of one or sent by hand instead."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import insert
 
 from qunflow.cli import main
+from qunflow.cli.exporting import in_another_process
 from qunflow.delivery import outbox
 from qunflow.delivery.model import Content, Planned
 from qunflow.delivery.reasons import in_words
@@ -211,3 +212,15 @@ def test_the_command_writes_the_file_and_says_so(tmp_path: Path, capsys: pytest.
     code, told = run(["export", "orders", "--out", out, "-w", home, "--day", DAY, "--since", DAY], capsys)
     assert code == BadInput.exit_code and "--day" in told
     assert run(["export", "members", "--out", out, "-w", home, "--community", "no"], capsys)[0] == 2
+
+
+def test_the_page_s_exporter_writes_in_another_process(tmp_path: Path) -> None:
+    """What a form asks for is one word each to the command, whatever it begins with; impatience is told as such."""
+    home = write_workspace(tmp_path / "demo", None, date(2026, 3, 1))
+    upgrade(load_environment(home).database_url)
+    write, order = in_another_process(home), Order("groups", tmp_path / "g.csv", "zhou")
+    assert write(order, 60)
+    assert order.path.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert not write(replace(order, community="--version"), 60)
+    with pytest.raises(TimeoutError):
+        write(order, 0.01)
