@@ -135,7 +135,7 @@ def test_an_admin_lives_through_the_day_on_a_phone(ports: WebPorts, tab: Tab) ->
 
 
 def test_the_pages_fit_a_phone(ports: WebPorts, tab: Tab) -> None:
-    """Everything an approver opens: the day of all, the plan, problems, stopping and absences."""
+    """Everything an approver opens: the day of all, the plan, problems, stopping, lists to take along and absences."""
     give_out(
         ports, put(ports, group=2, text="不知道到没到" * 20), state="dead", call="sent", reason="gave up after 5 tries"
     )
@@ -144,7 +144,7 @@ def test_the_pages_fit_a_phone(ports: WebPorts, tab: Tab) -> None:
     with served(ports) as base:
         tab.open(f"{base}/in/{token}", *PHONE)
         arrive(tab, "今天")
-        for path in ("/today", "/plan", "/problems", "/stop", "/today/away"):
+        for path in ("/today", "/plan", "/problems", "/stop", "/export", "/today/away"):
             tab.open(f"{base}{path}", *PHONE)
             tab.wait(f"location.pathname === '{path}' && document.querySelector('nav.tabs')")
             assert (path, is_wider_than_the_phone(tab)) == (path, False)
