@@ -15,15 +15,14 @@ from qunflow.report.grading import Graded
 from qunflow.report.wording import short_day
 from qunflow.retention.cells import Cell
 from qunflow.retention.dirt import Dirt
-from qunflow.retention.plan import CohortMeasure, GroupMeasure, Plan
+from qunflow.retention.plan import GroupMeasure, Measurement, Plan, Reading
 
 COHORTS_SHOWN = 12
 
 
-def stage_report(
-    plan: Plan, seen: Dirt, cohort: CohortMeasure, board: Sequence[GroupMeasure], graded: Graded, words: Catalogue
-) -> str:
-    """The report of one run: what was measured, two heat-maps, the group board, what is odd in the log."""
+def stage_report(found: Measurement, graded: Graded, words: Catalogue) -> str:
+    """The report of one run: what was measured and read, two heat-maps, the group board, what is odd in the log."""
+    plan, cohort = found.day.plan, found.day.cohort
     head = words.text(
         "retention.head",
         community=plan.scope.community,
@@ -35,13 +34,27 @@ def stage_report(
     parts = [
         f"# {words.text('retention.title')}",
         head,
+        _reading(found.reading, words),
         graded.head(words),
         *_heat("stay", cohort.stay, cohort.mean_stay, plan, graded, words),
         *_heat("active", cohort.active, cohort.mean_active, plan, graded, words),
-        *_board(board, graded, words),
-        *_dirt(seen, words),
+        *_board(found.day.board, graded, words),
+        *_dirt(found.day.seen, words),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _reading(reading: Reading, words: Catalogue) -> str:
+    """How much was read, how long it took, and which past days changed."""
+    counts = {
+        "read": f"{reading.rows_read:,}",
+        "history": f"{reading.rows_in_history:,}",
+        "seconds": f"{reading.seconds:.2f}",
+    }
+    if reading.whole:
+        return words.text("retention.read_whole", why=words.text(f"retention.whole_{reading.whole}"), **counts)
+    days = ", ".join(day.isoformat() for day in reading.reopened) or words.text("retention.none_reopened")
+    return words.text("retention.read_new", days=days, **counts)
 
 
 def _heat(

@@ -9,8 +9,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Literal
 
-import ibis.expr.types as ir
-
 Period = Literal["day", "week", "month"]
 
 
@@ -37,15 +35,3 @@ def shifted(start: date, period: Period, count: int) -> date:
 def label_of(start: date, period: Period) -> str:
     """``2026-03`` for a month, ``2026-03-02`` (the Monday, the day) for the others."""
     return start.isoformat()[:7] if period == "month" else start.isoformat()
-
-
-def period_of(day: ir.DateValue, period: Period) -> ir.DateValue:
-    """The first day of the period of a column of days."""
-    return day.truncate({"day": "D", "week": "W", "month": "M"}[period])
-
-
-def distance(start: ir.DateValue, later: ir.DateValue, period: Period) -> ir.IntegerValue:
-    """How many periods lie between two columns of period starts."""
-    if period == "month":
-        return (later.year() - start.year()) * 12 + later.month() - start.month()
-    return (later.epoch_days() - start.epoch_days()) // (7 if period == "week" else 1)

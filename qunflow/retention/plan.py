@@ -9,10 +9,11 @@ from datetime import date
 
 from qunflow.retention.alarms import Alarm, Limits
 from qunflow.retention.cells import Cell
-from qunflow.retention.cohorts import DAYS
+from qunflow.retention.dirt import Dirt
 from qunflow.retention.events import Scope
 from qunflow.retention.health import GroupCounts, Health
 from qunflow.retention.periods import Period
+from qunflow.retention.tally_cells import DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +84,41 @@ class GroupMeasure:
     def ringing(self) -> tuple[Alarm, ...]:
         """The alarms that went off."""
         return tuple(alarm for alarm in self.alarms if alarm.fires)
+
+
+@dataclass(frozen=True, slots=True)
+class DayMeasure:
+    """What was found as of the day of a plan."""
+
+    plan: Plan
+    seen: Dirt
+    cohort: CohortMeasure
+    board: tuple[GroupMeasure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    How a measurement came by its counts.
+
+    Args:
+        rows_read: events read, of ``rows_in_history``.
+        seconds: how long that and the counting took.
+        whole: why the whole history was read; empty when only what was new was.
+        reopened: past days that changed since they were measured.
+    """
+
+    rows_read: int
+    rows_in_history: int
+    seconds: float
+    whole: str = ""
+    reopened: tuple[date, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The day that was asked for, past days measured again because they changed, and how it was read."""
+
+    day: DayMeasure
+    again: tuple[DayMeasure, ...]
+    reading: Reading

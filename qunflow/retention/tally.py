@@ -31,6 +31,7 @@ from qunflow.retention.tally_cells import (
 from qunflow.retention.tally_links import Links, families
 from qunflow.retention.tally_moves import (
     FIRST,
+    GAPS,
     GONE,
     NET,
     NOWHERE,
@@ -199,7 +200,7 @@ class Tally:
         return person, group, day
 
     def _count_moves(self, touched: Ints, new: Moves, before: Links, after: Links) -> tuple[People, People, Ints]:
-        """Take away what the moves of these people came to, add what they come to now; and the days that differ."""
+        """Take away what the moves of these people came to, add what they come to now; and the days of moves."""
         old = self.moves_of(touched)
         was, sums_were = self._sums_of(old, before, -1)
         now, sums_are = self._sums_of(Moves.joined([old, new]), after, +1)
@@ -217,7 +218,8 @@ class Tally:
         self._put_column("home", touched, _looked_up(now.person, now.home, touched, NOWHERE))
         if len(new):
             self._add_segment(new)
-        return was, now, np.unique(differing.day)
+        told = ~np.isin(differing.what, (FIRST * GAPS, GONE * GAPS))
+        return was, now, np.unique(differing.day[told])
 
     def _sums_of(self, moves: Moves, links: Links, sign: int) -> tuple[People, GroupSums]:
         meant = Moves.of(links.now(moves.person), moves.group, moves.move, moves.times)

@@ -21,7 +21,7 @@ NOWHERE, SEVERAL = NO_DAY, NO_DAY + 1
 SETTLING_DAYS, WEEK_DAYS, MONTH_DAYS = 7, 7, 30
 # Sums of a group and a day; the last two also by how many days before the same person did the same.
 NET, FIRST, GONE, LEFT, OPENED, LEFT_AGAIN, OPENED_AGAIN = range(7)
-_GAPS = 64
+GAPS = 64
 DayOf = Callable[[Ints], Ints]
 
 
@@ -122,13 +122,13 @@ class GroupSums:
 
     def kind(self, what: int) -> GroupSums:
         """Those of one kind, whatever the gap."""
-        mine = self.what // _GAPS == what
+        mine = self.what // GAPS == what
         return GroupSums(self.day[mine], self.group[mine], self.what[mine], self.count[mine])
 
     @property
     def gap(self) -> Ints:
         """Days since the same person did the same before."""
-        return self.what % _GAPS
+        return self.what % GAPS
 
     def to_bytes(self) -> bytes:
         """For ``from_bytes``."""
@@ -223,7 +223,7 @@ def _following(person: Ints, group: Ints, day: Ints, at: Ints, steps: int) -> In
 
 
 def _sums(what: int, day: Ints, group: Ints, count: int, gap: Ints | int = 0) -> GroupSums:
-    return GroupSums(day, group, ints(np.full(len(day), what * _GAPS) + gap), ints(np.full(len(day), count)))
+    return GroupSums(day, group, ints(np.full(len(day), what * GAPS) + gap), ints(np.full(len(day), count)))
 
 
 def _again(what: int, stays: Stays, day: Ints, at: Ints, within: int) -> GroupSums:

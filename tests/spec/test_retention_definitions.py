@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from qunflow.retention import cohorts, groups
+from qunflow.retention import groups, whole
 from qunflow.retention.cells import cells_of, weighted_means
 from qunflow.retention.dirt import Dirt, dirt
 from qunflow.retention.events import Scope, counted
@@ -25,6 +25,7 @@ from qunflow.store.events import to_table
 
 ACTIVE = ("message", "checkin", "click")
 NOW = datetime(2026, 12, 31, tzinfo=UTC)
+LAST = date(2026, 12, 31)
 GROUPS = {"-": 0, "g1": 1, "g2": 2, "x1": 11}
 
 
@@ -61,13 +62,13 @@ def scope(**changes: object) -> Scope:
 
 def stay(events: ir.Table, through: str, period: Period = "week", days: tuple[int, ...] = (1, 3, 7)) -> str:
     """The stay matrix, due through a day, as text."""
-    rows = cohorts.stay_counts(events, period, days).to_pandas().to_dict("records")
+    rows, _ = whole.cohort_rows(events, ACTIVE, period, LAST, "UTC", days)
     return as_text(rows, through, period, days)
 
 
 def active(events: ir.Table, through: str, period: Period = "week", days: tuple[int, ...] = (1, 3, 7)) -> str:
     """The activity matrix by days after joining, due through a day, as text."""
-    rows = cohorts.active_counts(events, ACTIVE, period, days).to_pandas().to_dict("records")
+    _, rows = whole.cohort_rows(events, ACTIVE, period, LAST, "UTC", days)
     return as_text(rows, through, period, days)
 
 
@@ -87,9 +88,9 @@ def tidy(text: str) -> str:
 def matrix(events: ir.Table, period: Period) -> str:
     """The activity matrix as text: cohort, then distance:people."""
     lines: dict[str, list[str]] = {}
-    for row in cohorts.activity_matrix(events, ACTIVE, period).to_pandas().itertuples():
-        label = label_of(row.cohort.date(), period)
-        lines.setdefault(label, [label]).append(f"{row.distance}:{row.people}")
+    for row in whole.matrix_rows(events, ACTIVE, period, LAST, "UTC"):
+        label = label_of(row["cohort"], period)
+        lines.setdefault(label, [label]).append(f"{row['distance']}:{row['people']}")
     return "\n".join(" ".join(line) for line in lines.values())
 
 
@@ -285,7 +286,7 @@ def test_periods_of_joining() -> None:
 def test_means_weigh_people_and_leave_out_what_is_not_due() -> None:
     """The mean over cohorts is people ÷ people of the cohorts that have come due; without any it is blank."""
     events = log("01-05 ann join\n01-05 bob join\n01-06 ann leave\n01-12 cat join")
-    rows = cohorts.stay_counts(events, "week", (1, 3, 7)).to_pandas().to_dict("records")
+    rows, _ = whole.cohort_rows(events, ACTIVE, "week", LAST, "UTC", (1, 3, 7))
 
     means = weighted_means(cells_of(rows, "week", (1, 3, 7), date(2026, 1, 19)), (1, 3, 7))
 

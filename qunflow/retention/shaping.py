@@ -1,0 +1,48 @@
+"""From counted rows to what a measurement says: cells with what has come due, means, health and alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from qunflow.retention import alarms, health
+from qunflow.retention.cells import cells_of, weighted_means
+from qunflow.retention.periods import label_of
+from qunflow.retention.plan import CohortMeasure, GroupMeasure, MatrixCell, MeasuredGroup, Plan
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def cohorts_of(plan: Plan, stayed: Rows, acted: Rows, matrix: Rows) -> CohortMeasure:
+    """Rows as ``whole`` and ``tally_reading`` give them."""
+    stay = cells_of(stayed, plan.period, plan.days, plan.complete_through)
+    active = cells_of(acted, plan.period, plan.days, plan.complete_through)
+    sizes = {row["cohort"]: row["people"] for row in matrix if row["distance"] == 0}
+    return CohortMeasure(
+        stay=stay,
+        active=active,
+        mean_stay=weighted_means(stay, plan.days),
+        mean_active=weighted_means(active, plan.days),
+        matrix=tuple(
+            MatrixCell(label_of(row["cohort"], plan.period), row["distance"], row["people"], sizes[row["cohort"]])
+            for row in matrix
+        ),
+    )
+
+
+def board_of(
+    plan: Plan, rows: Mapping[int, Mapping[str, int]], leave_days: Mapping[int, Iterable[date]]
+) -> tuple[GroupMeasure, ...]:
+    """Health and alarms of each group of the plan; ``rows`` are the counts of ``groups.group_counts`` by group."""
+    return tuple(
+        _line(plan, group, rows.get(group.group_id, {}), set(leave_days.get(group.group_id, ())))
+        for group in plan.groups
+    )
+
+
+def _line(plan: Plan, group: MeasuredGroup, row: Mapping[str, int], leave_days: set[date]) -> GroupMeasure:
+    through = plan.complete_through
+    counts = health.GroupCounts(group.group_id, **row, leave_streak_days=health.streak_of(leave_days, through))
+    rung = alarms.alarms_of(counts, group.opened_on, through, plan.limits)
+    return GroupMeasure(group, counts, health.health_of(counts), rung)
