@@ -120,7 +120,7 @@ def _planned(conn: Connection, vault: Vault, sheet: Sheet, file: FileToImport, n
         return _Planned(people.preview, people.reasons, members.work_of(conn, vault, people, community, now))
     if sheet.kind.name == "orders":
         bought = orders.plan_orders(conn, vault, sheet, community, now)
-        return _Planned(bought.preview, bought.reasons, orders.work_of(conn, bought, community, now))
+        return _Planned(bought.preview, bought.reasons, orders.work_of(conn, vault, bought, community, now))
     if sheet.kind.name == "groups":
         chats = groups.plan_groups(sheet, file.directory, file.workspace, community, file.choices, now)
         lines = chats.addition.lines if chats.addition else ""

@@ -101,12 +101,13 @@ def work_of(conn: Connection, plan: CouponPlan, now: datetime) -> Work:
         import pandas as pd
 
         kept.bring_in(conn, plan.coupons, now)
-        return {**before, ledger_postings: _entries(conn, keys)}, pd.DataFrame()
+        return {**before, ledger_postings: entries_of(conn, keys)}, pd.DataFrame()
 
     return Work(before, write)
 
 
-def _entries(conn: Connection, keys: Sequence[str]) -> list[Owner]:
+def entries_of(conn: Connection, keys: Sequence[str]) -> list[Owner]:
+    """The numbers of ledger entries by their event keys."""
     found: list[Owner] = []
     for part in chunks(keys):
         query = select(ledger_entries.c.entry_id).where(ledger_entries.c.event_key.in_(part))

@@ -9,8 +9,9 @@ on the list of pairs that somebody looks at, because a wrong file must be easy t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -20,11 +21,15 @@ from qunflow.store import merging
 from qunflow.store.importing.sheet import Sheet
 from qunflow.store.vault import Vault
 
+NOTHING_HELD: Mapping[Mark, int] = MappingProxyType({})
+
 
 class Crowd:
     """Everybody a file names, known or not."""
 
-    def __init__(self, conn: Connection, vault: Vault, rows: Iterable[Sequence[Mark]]) -> None:
+    def __init__(
+        self, conn: Connection, vault: Vault, rows: Iterable[Sequence[Mark]], held: Mapping[Mark, int] = NOTHING_HELD
+    ) -> None:
         values: dict[str, set[str]] = defaultdict(set)
         for marks in rows:
             for mark in marks:
@@ -34,6 +39,8 @@ class Crowd:
             for kind in sorted(values)
             for value, person in vault.known_persons(conn, kind, sorted(values[kind])).items()
         }
+        # Marks the vault does not keep, such as a coupon of one's own.
+        self._person_of |= held
         self._kinds: dict[int, set[str]] = vault.kinds_of(conn, set(self._person_of.values()))
         self._became: dict[int, int] = {}
         self._links: dict[Mark, int] = {}

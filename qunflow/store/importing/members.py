@@ -86,7 +86,8 @@ def plan_members(conn: Connection, vault: Vault, sheet: Sheet, community: Commun
     spans = _spans(conn, known)
     friends = _friends(conn, known)
     plan = _Planning(crowd, community, now, spans, friends)
-    statuses = {row.index: plan.take(row) for row in rows}
+    # Earlier stays first: one that is open covers what is told of the time before.
+    statuses = {row.index: plan.take(row) for row in sorted(rows, key=lambda row: row.joined_at or now)}
     details = {
         "strangers": crowd.strangers,
         "stays": len(plan.stays),
@@ -159,7 +160,7 @@ class _Planning:
     def _stay(self, person: int, row: Row) -> bool:
         joined = row.joined_at or self._now
         spans = self._spans.setdefault((row.group_id, person), [])
-        if any(_covers(span, joined) for span in spans):
+        if any(_covers(span, joined, row.left_at) for span in spans):
             return False
         spans.append((joined, row.left_at))
         self.stays.append(NewStay(person, row.group_id, joined, row.left_at, row.channel, row.joined_at is not None))
@@ -173,10 +174,13 @@ class _Planning:
         return True
 
 
-def _covers(span: tuple[datetime, datetime | None], instant: datetime) -> bool:
-    # As for the roster: somebody who is in may be told by slightly different times.
+def _covers(span: tuple[datetime, datetime | None], joined: datetime, left: datetime | None) -> bool:
+    """Whether a stay that is known is the one that is told, or leaves no room for it."""
     start, end = span
-    return end is None or start <= instant < end or instant == start
+    if end is not None:
+        return start <= joined < end or joined == start
+    # As for the roster: somebody who is in may be told by slightly different times.
+    return left is None or left > start
 
 
 def _judged(

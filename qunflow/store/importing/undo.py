@@ -86,7 +86,7 @@ def _undo(
     note = record.noted(conn, vault, row.import_id)
     if note is None:
         raise BadInput(f"import {row.import_id} has no note of what it brought", "it was made by an older version")
-    reasons = [*_later(conn, row), *_pushed(conn, vault, note), *_used_codes(conn, note)]
+    reasons = [*_later(conn, row), *_pushed(conn, vault, note, row.imported_at), *_used_codes(conn, note)]
     settings, problem = groups.without_lines(directory, note.file) if note.file else ("", "")
     reasons += [Reason(problem, 1)] if problem else []
     chats = groups.in_store(conn, row.community, note.file) if note.file else []
@@ -122,21 +122,28 @@ def _later(conn: Connection, row: ImportRow) -> Iterable[Reason]:
         yield Reason("later_import", later.rows_known, str(later.import_id))
 
 
-def _pushed(conn: Connection, vault: Vault, note: Note) -> Iterable[Reason]:
-    """Orders the shop pushed by itself as well: they stand on more than the file."""
-    numbers = note.made(orders)
+def _pushed(conn: Connection, vault: Vault, note: Note, imported_at: datetime) -> Iterable[Reason]:
+    """Orders the shop pushed by itself since: they stand on more than the file."""
+    tables = note.tables.get(orders.name)
+    known = {row["source_key"] for row in tables.before} if tables else set()
     rows: list[Mapping[str, Any]] = []
-    for part in chunks(numbers):
+    for part in chunks(note.made(orders)):
         rows += map(dict, conn.execute(select(orders).where(orders.c.source_key.in_(part))).mappings())
-    digests = [vault.digest("inbox:order", key) for key in pushed_keys(rows)]
-    count = _count(conn, inbox, "key_digest", digests)
+    new = pushed_keys([row for row in rows if row["source_key"] not in known])
+    changed = pushed_keys([row for row in rows if row["source_key"] in known])
+    applied = inbox.c.state == "applied"
+    count = _count(conn, inbox, "key_digest", [vault.digest("inbox:order", key) for key in new], applied)
+    digests = [vault.digest("inbox:order", key) for key in changed]
+    count += _count(conn, inbox, "key_digest", digests, applied, inbox.c.applied_at > imported_at)
     if count:
         yield Reason("pushed", count)
 
 
 def _used_codes(conn: Connection, note: Note) -> Iterable[Reason]:
     """Codes that came with an order since."""
-    if count := _count(conn, orders, "coupon_code", note.made(coupons)):
+    tables = note.tables.get(coupons.name)
+    known = {row["code"] for row in tables.before} if tables else set()
+    if count := _count(conn, orders, "coupon_code", [code for code in note.made(coupons) if code not in known]):
         yield Reason("code_in_order", count)
 
 
