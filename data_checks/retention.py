@@ -16,9 +16,7 @@ from typing import Any
 from data_checks.gate import Suite
 from qunflow.community.completeness import GRADES
 
-AHEAD = ("stay_forecast", "stay_forecast_low", "stay_forecast_high", "stay_reached")
-CHURN = ("churn_brier", "churn_brier_base", "churn_auc", "churn_told", "churn_left")
-SHARES = ("stay_rate", "active_rate", "mean_stay_rate", "mean_active_rate", *AHEAD, *CHURN)
+SHARES = ("stay_rate", "active_rate", "mean_stay_rate", "mean_active_rate")
 PARTS_OF_A_WHOLE = (*SHARES, "activity_matrix")
 NAMES = (
     *PARTS_OF_A_WHOLE,
@@ -28,9 +26,6 @@ NAMES = (
     "leave_rate",
     "leave_streak_days",
     "alarm",
-    "stay_forecast_state",
-    "churn_state",
-    "churn_risk",
 )
 DIRT = {
     "joins_while_in": ("没有人在群里又入群", "nobody joins a group while in it"),

@@ -6,26 +6,34 @@ What is ahead, in a run: the stay rate drawn on and the risk to leave, worked ou
 forecast · ``churn_risk`` {band}: members, of whom numerator are expected to leave in a week; only where risks may be
 shown · ``churn_state`` {state}: shown, or why not · ``churn_brier``, ``churn_brier_base``, ``churn_auc`` of the
 held-out weeks · ``churn_told``, ``churn_left`` {bin}.
-Who may leave is in none of them.
+Who may leave is in none of them. They are what was expected on their day: what arrives later does not change them, so
+they have a stage of their own, whose days are not measured again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
+import pandas as pd
+from sqlalchemy import Connection
+
+from data_checks.retention_outlook import OUTLOOK
 from qunflow import runtime
 from qunflow.retention import churn
 from qunflow.retention.cells import Cell
 from qunflow.retention.forecast import Forecast, TooLittle, courses_of, forecast
-from qunflow.retention.plan import CohortMeasure, Plan
+from qunflow.retention.plan import CohortMeasure, DayMeasure, Plan
 from qunflow.runtime.leaving import churn_outlook
+from qunflow.runtime.stage import StageRun
+from qunflow.runtime.telling import terms_of
+from qunflow.store import figures
 from qunflow.store.figures import Figure, Unit, Value
-from tasks.checks import publish
+from tasks.checks import check, publish
 from tasks.retention_outlook_page import engineers_page
 from tasks.step import step
 
-SOURCE = "history"
+STAGE, SOURCE = "retention_outlook", "history"
 AHEAD_DAYS = (14, 30, 60, 90)
 # Older cohorts joined another community: its offers, its people and its habits were others.
 POOLED_DAYS = 120
@@ -45,6 +53,50 @@ def weigh_churn(plan: Plan) -> churn.ChurnOutlook:
     here = runtime.current()
     community = here.workspace.community(plan.scope.community)
     return churn_outlook(here, community, plan.scope, plan.kinds, plan.complete_through)
+
+
+@step("留存:记往后看", timeout_s=300)
+def keep_outlook(run: StageRun, found: Sequence[Figure]) -> int:
+    """Record the day's figures; the same again changes nothing. Returns how many are new or revised."""
+
+    def record(conn: Connection) -> int:
+        terms = terms_of(conn, run)
+        return figures.record_day(conn, run.community.key, STAGE, run.day, found, run.now, terms=terms)
+
+    return run.runtime.store.write(record)
+
+
+def look_ahead(run: StageRun, day: DayMeasure) -> dict[str, int | str]:
+    """
+    Everything about the days ahead, step by step.
+
+    Returns:
+        For the run's summary: ``outlook_changed`` figures, and ``forecast`` and ``churn``: told, shown, or why not.
+
+    Raises:
+        CheckFailed: a figure cannot be right; none of them is kept.
+    """
+    stay, leaving = foresee_stay(day.plan, day.cohort), weigh_churn(day.plan)
+    found = [*forecast_figures(day.plan, stay), *churn_figures(day.plan, leaving)]
+    check(outlook_frame(found), OUTLOOK, run.run_id)
+    changed = keep_outlook(run, found)
+    publish_outlook(day.plan, stay, leaving)
+    told = stay.reason if isinstance(stay, TooLittle) else "told"
+    return {"outlook_changed": changed, "forecast": told, "churn": leaving.state}
+
+
+def outlook_frame(found: Sequence[Figure]) -> pd.DataFrame:
+    """What the check looks at: one row a figure, and one that counts the expectations outside their own range."""
+    rows = [(f.name, str(sorted(f.dimensions.items())), f.value, f.numerator, f.denominator) for f in found]
+    parts = ("stay_forecast_low", "stay_forecast", "stay_forecast_high")
+    ranges = [{f.dimensions["day"]: float(f.value or 0) for f in found if f.name == part} for part in parts]
+    low, middle, high = ranges
+    odd = sum(not low[day] <= share <= high[day] for day, share in middle.items())
+    frame = pd.DataFrame(
+        [*rows, ("ranges_out_of_order", "", odd, None, None)],
+        columns=["name", "dimensions", "value", "numerator", "denominator"],
+    )
+    return frame.astype({"value": "float64", "numerator": "float64", "denominator": "float64"})
 
 
 @step("留存:往后看的数据页", timeout_s=120)
@@ -108,7 +160,7 @@ def _figure(
 ) -> Figure:
     return Figure(
         community=plan.scope.community,
-        stage="retention",
+        stage=STAGE,
         name=name,
         as_of=plan.scope.day,
         value=value,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from qunflow.clock import local_day
+from qunflow.errors import PermanentError
 from qunflow.retention.churn import Card, ChurnOutlook, MemberRisk, member_risk, outlook, tally_of
 from qunflow.retention.churn_days import (
     HORIZON_DAYS,
@@ -86,9 +87,19 @@ def _seen(
     if sorted(kinds) == sorted(community.retention.active_kinds):
         source = Source(here.history, here.store, scope, tuple(kinds), community.zone_info)
         folder = here.directory / "state" / "retention" / community.key
-        known = carry_on(folder, source, lambda tally, _: known_of(tally, through, acts_since))
+        try:
+            known = carry_on(folder, source, lambda tally, _: known_of(tally, through, acts_since))
+        except PermanentError:
+            # No room to keep the tally: everything is read.
+            return _all_seen(here, scope, kinds, through, acts_since)
         days = reference_days(day_of_number(known.first), through) if known.first is not None else ()
         return known.spans(), known.acts(), days
+    return _all_seen(here, scope, kinds, through, acts_since)
+
+
+def _all_seen(
+    here: Runtime, scope: Scope, kinds: Sequence[str], through: date, acts_since: date
+) -> tuple[ir.Table, ir.Table, tuple[date, ...]]:
     events = counted(here.history.table(), scope).filter(lambda t: t.local_day <= through)
     first = events.local_day.min().to_pyarrow().as_py()
     return spans_of(events), acts_of(events, kinds, acts_since), reference_days(first, through) if first else ()

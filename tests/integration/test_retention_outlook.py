@@ -14,9 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_checks.gate import gate
+from data_checks.retention_outlook import OUTLOOK
 from qunflow import runtime
 from qunflow.cli import main
 from qunflow.clock import FixedClock
+from qunflow.errors import PermanentError
 from qunflow.language import catalogue
 from qunflow.retention.alarms import Limits
 from qunflow.retention.cells import cells_of
@@ -31,7 +34,7 @@ from qunflow.settings.scaffold import write_workspace
 from qunflow.store import figures
 from qunflow.store.figures import Figure
 from qunflow.store.retention_state import Source, carry_on
-from tasks.retention_outlook import churn_figures, forecast_figures, foresee_stay, weigh_churn
+from tasks.retention_outlook import STAGE, churn_figures, forecast_figures, foresee_stay, outlook_frame, weigh_churn
 from tasks.retention_outlook_page import engineers_page
 
 FIRST, DAYS, PEOPLE = date(2026, 1, 5), 120, 600
@@ -152,7 +155,7 @@ def test_the_forecast_is_kept_as_figures(here: Runtime) -> None:
     assert here.store.write(lambda conn: figures.record(conn, found, at)) == len(found)
     assert here.store.write(lambda conn: figures.record(conn, found, at)) == 0
     with here.store.reading() as conn:
-        kept = figures.current(conn, key, "retention", plan.scope.day, name="stay_forecast")
+        kept = figures.current(conn, key, STAGE, plan.scope.day, name="stay_forecast")
     assert {figure.dimensions["day"]: figure.value for figure in kept} == {d: f.value for d, f in middle.items()}
 
 
@@ -288,3 +291,28 @@ def test_tally_and_history_say_the_same_of_every_member(here: Runtime) -> None:
     )
     assert len(one) > 500
     pd.testing.assert_frame_equal(one, other)
+
+
+def test_figures_that_cannot_be_right_are_stopped(here: Runtime, leaving: ChurnOutlook) -> None:
+    """The check passes what a day told, and stops a share over 1, a range beside its middle and a name nobody knows."""
+    plan = plan_of(here, FIRST + timedelta(days=65))
+    found = [*forecast_figures(plan, stay_ahead(plan)), *churn_figures(plan, leaving)]
+    middle = named(found, "stay_forecast")["60"]
+    rest = [figure for figure in found if figure != middle]
+
+    assert gate(outlook_frame(found), OUTLOOK).blocking == ()
+    for wrong in (replace(middle, value=1.2), replace(middle, value=0.001), replace(middle, name="hope")):
+        assert gate(outlook_frame([*rest, wrong]), OUTLOOK).blocking, wrong
+
+
+def test_no_room_for_the_tally_is_no_failure(
+    here: Runtime, leaving: ChurnOutlook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the tally cannot be kept everything is read, and says the same."""
+
+    def full(*_: object) -> None:
+        raise PermanentError("the disk is full", "make room")
+
+    monkeypatch.setattr("qunflow.runtime.leaving.carry_on", full)
+
+    assert weigh_churn.fn(plan_of(here)) == leaving
