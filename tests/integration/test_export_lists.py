@@ -175,11 +175,13 @@ def test_rows_are_read_page_by_page(scene: Scene, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_cannot_be_cut_as_asked_is_told(scene: Scene) -> None:
-    """A span that ends before it begins, a community for rows that have none, a list nobody knows."""
+    """A span that ends before it begins, a community or days for rows that have none, an unknown list."""
     with pytest.raises(BadInput, match="before"):
         scene.rows("orders", since=DAY, until=DAY - timedelta(days=1))
     with pytest.raises(BadInput, match="no community"):
         scene.rows("quarantine", community="neighbours")
+    with pytest.raises(BadInput, match="as they are now"):
+        scene.rows("groups", since=DAY)
     with pytest.raises(BadInput, match="no list 'phones'"):
         scene.rows("phones")
 

@@ -89,6 +89,8 @@ def _members(store: Store, wanted: Wanted) -> Iterator[Row]:
 
 
 def _groups(store: Store, wanted: Wanted) -> Iterator[Row]:
+    if wanted.since is not None or wanted.until is not None:
+        raise BadInput("groups are told as they are now, not by days", "leave out --day, --since and --until")
     inside = (
         select(func.count(memberships.c.person_id.distinct()))
         .where(memberships.c.group_id == groups.c.group_id, memberships.c.left_at.is_(None))
