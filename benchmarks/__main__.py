@@ -6,7 +6,17 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NOT_ONE = ("__init__", "__main__", "bare_server", "loopback", "product", "retention_log", "welcome_load")
+NOT_ONE = (
+    "__init__",
+    "__main__",
+    "bare_server",
+    "loopback",
+    "product",
+    "retention_log",
+    "retention_peers",
+    "retention_ways",
+    "welcome_load",
+)
 
 
 def names() -> list[str]:

@@ -73,9 +73,13 @@ class Source:
         holds += [property_text(self.events, name, self.dialect) == text for name, text in pairs]
         return ibis.and_(*holds) if holds else ibis.literal(True)
 
-    def kept(self, until_us: int | None) -> ir.Table:
-        """The usable events before ``until_us``: one table for every purpose, so that an engine can read it once."""
-        kept = usable(self.events, self.columns)
+    def kept(self, until_us: int | None, also: ir.BooleanValue | None = None) -> ir.Table:
+        """
+        The usable events before ``until_us``.
+
+        Without ``also`` it is one table for every purpose, so that an engine can read it once for all of them.
+        """
+        kept = usable(self.events, self.columns) if also is None else usable(self.events, self.columns) & also
         return self.events.filter(kept if until_us is None else kept & (self.at_us < until_us))
 
     def _of_kind(self, kinds: tuple[str, ...]) -> ir.BooleanValue:
@@ -95,11 +99,15 @@ def targets(source: Source, query: Query, until_us: int | None) -> ir.Table:
 
 
 def returns(source: Source, query: Query, until_us: int | None) -> ir.Table:
-    """The events that count as coming back: ``actor``, ``at_us`` and, where the query asks for it, ``amount``."""
+    """
+    The events that count as coming back: ``actor``, ``at_us`` and, where the query asks for it, ``amount``.
+
+    With a filter of their own: joined as they are, they are read once more sooner than kept until their turn.
+    """
     found = {"actor": source.actor(query), "at_us": source.at_us}
     if query.amount:
         found["amount"] = _units(source, query.amount)
-    return source.kept(until_us).filter(_comes_back(source, query)).select(**found)
+    return source.kept(until_us, _comes_back(source, query)).select(**found)
 
 
 def acts(source: Source, query: Query, until_us: int) -> ir.Table:

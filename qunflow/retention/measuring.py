@@ -199,7 +199,8 @@ class Measure:
 
     def _window_rows(self) -> tuple[Row, ...]:
         span, columns = self._known, windows_of(self._query)
-        seen = Seen(self._targets, acts(self._source, self._query, self._until_us), self._last_moves)
+        every = acts(self._source, self._query, self._until_us)
+        seen = Seen(self._targets, every, self._returns, self._last_moves)
         counted = window_counts(seen, self._query, span.first, self._offsets, self._days)
         found = {(int(row["cohort"]), str(row["split"] or "")): row for row in self._engine.rows(counted)}
         rows = []

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from qunflow.retention.day_bits import DaySpan, active_between, active_from, starts_with_bits
+from qunflow.retention.day_bits import Ahead, DaySpan, ahead_of, with_days, with_exact_days, words_ahead
 from qunflow.retention.grid import DAY_US, Offset
 from qunflow.retention.instants import day_number
 from qunflow.retention.matrix import anchors
@@ -62,12 +62,13 @@ def windows_of(query: Query) -> tuple[Window, ...]:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """
-    What is known of the events: those that make cohorts (with ``interval``), all with what counts as coming back, and
-    joins and leaves (None without stay columns), each as ``facts`` gives them.
+    What is known of the events: those that make cohorts (with ``interval``), all of them, those that count as coming
+    back, each as ``facts`` gives them, and joins and leaves (None without stay columns) as ``last_moves`` does.
     """
 
     targets: ir.Table
     acts: ir.Table
+    returns: ir.Table
     moves: ir.Table | None
 
 
@@ -87,19 +88,29 @@ def window_counts(seen: Seen, query: Query, first: int, offsets: Sequence[Offset
     firsts = anchors(seen.targets, query, first)
     rows = starts = firsts.mutate(start=_place(firsts.anchor_us, query, offsets))
     if acts and days:
-        marked = starts_with_bits(starts, seen.acts, offsets, days)
-        rows = marked.mutate(**{w.name: _one_if(_by_bits(marked, w)) for w in acts})
+        marked, ahead = _with_bits(starts, seen, query, offsets, days)
+        rows = marked.mutate(**{w.name: _one_if(_by_bits(ahead, w)) for w in acts})
     elif acts:
-        rows = _beside(query, starts, _acted(starts, seen.acts.filter(seen.acts.returning), acts, query, offsets))
+        rows = _beside(query, starts, _acted(starts, seen.returns, acts, query, offsets))
     if seen.moves is not None:
         rows = _beside(query, rows, _stayed(starts, seen.moves, stays, query))
     counts = {window.name: rows[window.name].fill_null(0).sum() for window in columns}
     return rows.group_by(["cohort", "split"]).aggregate(size=rows.count(), **counts)
 
 
-def _by_bits(starts: ir.Table, window: Window) -> ir.BooleanValue:
-    since, until = window.since, window.until
-    return active_from(starts, since) if until is None else active_between(starts, since, until)
+def _with_bits(
+    starts: ir.Table, seen: Seen, query: Query, offsets: Sequence[Offset], days: DaySpan
+) -> tuple[ir.Table, Ahead]:
+    count = words_ahead(query)
+    if query.windows == "calendar":
+        rows = with_days(starts, seen.acts, offsets, days, count)
+    else:
+        rows = with_exact_days(starts, seen.returns, _start_keys(query), count)
+    return rows, ahead_of(rows, count)
+
+
+def _by_bits(ahead: Ahead, window: Window) -> ir.BooleanValue:
+    return ahead.later(window.since) if window.until is None else ahead.between(window.since, window.until)
 
 
 def _start_keys(query: Query) -> list[str]:
