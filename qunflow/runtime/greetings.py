@@ -23,7 +23,7 @@ from qunflow.delivery.welcome import Composer, Newcomer
 from qunflow.errors import ConfigurationError
 from qunflow.runtime import Runtime
 from qunflow.settings.workspace import Community
-from qunflow.store import coupons
+from qunflow.store import coupons, merging
 from qunflow.store.live_codes import codes_of
 
 log = logging.getLogger(__name__)
@@ -123,6 +123,10 @@ def _issue_coupon(conn: Connection, community: Community, newcomer: Newcomer, da
     if not key:
         return
     last_day = day + timedelta(days=community.coupon(key).days_valid + 1)
+    # Somebody who was two numbers has had theirs if either had.
+    before = merging.former_numbers(conn, newcomer.person_id)
+    if coupons.codes(conn, [f"welcome:{community.key}:{one}" for one in before]):
+        return
     order = coupons.CouponOrder(
         event_key=f"welcome:{community.key}:{newcomer.person_id}",
         offer_key=key,

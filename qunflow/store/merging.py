@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Date, Table, and_, delete, insert, select, tu
 from qunflow.errors import BadInput
 from qunflow.store import audit
 from qunflow.store.engine import lock
-from qunflow.store.rows import insert_ignore
+from qunflow.store.rows import chunks, insert_ignore
 from qunflow.store.tables import (
     Instant,
     buyers,
@@ -32,9 +32,12 @@ from qunflow.store.tables import (
     ledger_postings,
     memberships,
     orders,
+    outside_sends,
     person_merges,
     persons,
     suppressions,
+    targets,
+    todos,
     told_moves,
     welcomes,
 )
@@ -55,6 +58,13 @@ _OF_A_PERSON: Mapping[Table, tuple[str, ...]] = {
     coupons: ("code",),
     orders: ("order_id",),
     ledger_postings: ("entry_id", "account"),
+    todos: ("todo_id",),
+}
+# What was or will be said to somebody: what names a row, and what there is room for once. Where there is none a row
+# stays with the old number, as calls and cards hang on it; without an address it never leaves.
+_SAID_TO: Mapping[Table, tuple[str, tuple[str, ...]]] = {
+    targets: ("target_id", ("slot_key", "local_day")),
+    outside_sends: ("platform_id", ("platform_id",)),
 }
 _BEFORE = "memberships_before"
 
@@ -100,6 +110,8 @@ def merge(conn: Connection, vault: Vault, kept: int, merged: int, reason: str, b
     vault.seal(conn, kept, told, at)
     for table, key in _OF_A_PERSON.items():
         moved[table.name] = _hand_over(conn, table, key, merged, kept)
+    for table in _SAID_TO:
+        moved[table.name] = _readdress(conn, table, merged, kept)
     row = {"kept_id": kept, "merged_id": merged, "reason": reason, "merged_at": at, "merged_by": by, "moved": moved}
     number = int(conn.execute(insert(person_merges).returning(person_merges.c.merge_id), row).scalar_one())
     _settle(conn, kept, merged, "merged", by, at)
@@ -124,6 +136,8 @@ def split(conn: Connection, vault: Vault, merge_id: int, by: str, at: datetime) 
     for table, key in _OF_A_PERSON.items():
         if table is not memberships:
             _hand_back(conn, table, key, row.kept_id, row.merged_id, row.moved.get(table.name, {}))
+    for table in _SAID_TO:
+        _readdress(conn, table, row.kept_id, row.merged_id, row.moved.get(table.name, []))
     _restore_memberships(conn, row.kept_id, row.moved[_BEFORE])
     ended = update(person_merges).where(person_merges.c.merge_id == merge_id)
     conn.execute(ended.values(split_at=at, split_by=by))
@@ -143,6 +157,19 @@ def aliases(conn: Connection) -> dict[int, int]:
     query = select(person_merges.c.merged_id, person_merges.c.kept_id).where(person_merges.c.split_at.is_(None))
     direct = {row.merged_id: row.kept_id for row in conn.execute(query)}
     return {merged: _last(direct, kept) for merged, kept in direct.items()}
+
+
+def former_numbers(conn: Connection, person: int) -> list[int]:
+    """The numbers that were merged into a person, also by way of others."""
+    found: list[int] = []
+    wanted = [person]
+    while wanted:
+        query = select(person_merges.c.merged_id).where(
+            person_merges.c.kept_id.in_(wanted), person_merges.c.split_at.is_(None)
+        )
+        wanted = list(conn.execute(query).scalars())
+        found += wanted
+    return found
 
 
 def ask(conn: Connection, reason: str, person: int, other: int, at: datetime) -> bool:
@@ -224,6 +251,22 @@ def _hand_over(conn: Connection, table: Table, key: tuple[str, ...], giver: int,
         else:
             conn.execute(update(table).where(_row(table, key, giver, one)).values(person_id=taker))
     return {"moved": [_plain(one) for one in moved], "kept_here": [_plain_row(row) for row in crowded]}
+
+
+def _readdress(conn: Connection, table: Table, giver: int, taker: int, only: Sequence[Any] | None = None) -> list[Any]:
+    """Let what was said to one number have been said to another, where that has room; returns which rows."""
+    number, place = _SAID_TO[table]
+    mine, theirs = (
+        conn.execute(select(table).where(table.c.target_kind == "person", table.c.target_ref == one)).mappings().all()
+        for one in (giver, taker)
+    )
+    taken = {tuple(row[name] for name in place) for row in theirs}
+    free = [row[number] for row in mine if tuple(row[name] for name in place) not in taken]
+    moved = free if only is None else [one for one in free if one in set(only)]
+    for part in chunks(moved):
+        said = and_(table.c.target_kind == "person", table.c.target_ref == giver, table.c[number].in_(part))
+        conn.execute(update(table).where(said).values(target_ref=taker))
+    return moved
 
 
 def _hand_back(

@@ -9,10 +9,12 @@ from typing import Any, cast
 
 import pandas as pd
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from qunflow.acquisition.identity import Mark
 from qunflow.acquisition.intake import GroupNews
+from qunflow.delivery.model import Content, Planned
+from qunflow.delivery.outbox import plan
 from qunflow.errors import BadInput
 from qunflow.runtime import Runtime
 from qunflow.runtime.group_reading import Answer, keep_groups
@@ -23,7 +25,7 @@ from qunflow.store import audit, evidence, leads, members, merging, people, rost
 from qunflow.store.engine import Store
 from qunflow.store.evidence import Look, ToldMove
 from qunflow.store.history import History
-from qunflow.store.tables import groups
+from qunflow.store.tables import groups, targets
 from qunflow.store.vault import Vault
 
 AT = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -119,6 +121,31 @@ def test_a_split_gives_back_what_the_merge_took(scene: Scene) -> None:
         assert scene.here.vault.values_of(conn, "external_userid", [scene.other]) == {scene.other: "wm2"}
     assert [one.action for one in acts] == ["split_people", "merge_people"]
     assert "wm" not in repr([(one.subject, one.detail) for one in acts])
+
+
+def test_what_was_said_to_either_was_said_to_the_one_they_are(scene: Scene) -> None:
+    """Greetings and what is still to go out follow the person, so that nobody is greeted twice; a split gives back."""
+
+    def said(conn: Connection) -> list[tuple[str, int]]:
+        rows = conn.execute(select(targets.c.slot_key, targets.c.target_ref).where(targets.c.target_kind == "person"))
+        return sorted((row.slot_key, row.target_ref) for row in rows)
+
+    def message(slot: str, person: int) -> Planned:
+        about: dict[str, Any] = {"community": "neighbours", "stage": "acquisition", "campaign": "", "day": AT.date()}
+        when: dict[str, Any] = {"due_at": AT, "not_after": AT + HOUR, "marketing": True}
+        to: dict[str, Any] = {"way": "private_task", "sender_userid": "helper_xm", "target_kind": "person"}
+        return Planned(slot_key=slot, target_ref=person, content=Content(slot), **about, **when, **to)
+
+    both = (scene.kept, scene.other)
+    with scene.here.store.writing() as conn:
+        plan(conn, [message("welcome", scene.other), *(message("invite", who) for who in both)], AT)
+        before = said(conn)
+        number = merge_people(conn, scene.here, scene.kept, scene.other, "by_hand", "周", AT)
+        assert said(conn) == sorted([("welcome", scene.kept), *(("invite", who) for who in both)])
+        assert merging.former_numbers(conn, scene.kept) == [scene.other]
+        split_people(conn, scene.here, number, "周", AT)
+        assert said(conn) == before
+        assert merging.former_numbers(conn, scene.kept) == []
 
 
 def test_nobody_is_merged_twice_nor_split_twice(scene: Scene) -> None:

@@ -21,7 +21,7 @@ from qunflow.settings.scaffold import write_workspace
 from qunflow.settings.workspace import load_workspace
 from qunflow.store import live_codes
 from qunflow.store.engine import Store
-from qunflow.store.tables import coupons, persons
+from qunflow.store.tables import coupons, person_merges, persons
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 
@@ -104,3 +104,20 @@ def test_a_broken_welcome_gives_no_coupon(store: Store, here: Any) -> None:
         assert conn.execute(select(func.count()).select_from(coupons)).scalar() == 0
 
     store.write(write)
+
+
+def test_somebody_who_was_two_numbers_gets_one_coupon(store: Store, here: Any) -> None:
+    """What was given under the old number was given to them; only somebody else gets another."""
+    community = here.workspace.communities[0]
+    first, second, third = newcomers(here)[:3]
+
+    def write(conn: Connection) -> int:
+        with_codes(conn, community.key, (UNKNOWN_CHANNEL,))
+        compose_welcome(here, conn, first)
+        joined = {"kept_id": second.person_id, "merged_id": first.person_id, "reason": "by_hand", "merged_by": "周"}
+        conn.execute(insert(person_merges), joined | {"merged_at": NOW, "moved": {}})
+        compose_welcome(here, conn, second)
+        compose_welcome(here, conn, third)
+        return int(conn.execute(select(func.count()).select_from(coupons)).scalar_one())
+
+    assert store.write(write) == 2
