@@ -210,12 +210,13 @@ def _bring(here: Runtime, file: FileToImport, preview_only: bool, json: bool) ->
 
     _sync_groups(here)
     now = here.clock.now()
-    shown = bringing.preview(here.store, here.vault, file, now)
+    sheet = bringing.read_file(here.store, file)
+    shown = bringing.preview(here.store, here.vault, file, sheet, now)
     if not json:
         tell_preview(shown, here.language)
     if preview_only:
         return print_json({"preview": shown}) if json else 0
-    done = bringing.bring_in(here.store, here.vault, here.history, file, now)
+    done = bringing.bring_in(here.store, here.vault, here.history, file, sheet, now)
     if json:
         return print_json(done)
     tell_done(done.kept, here.language)

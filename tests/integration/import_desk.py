@@ -142,11 +142,14 @@ class Desk:
         return FileToImport(kind, path, workspace.communities[0], workspace, self.home, map_text, **given)
 
     def preview(self, kind: ImportKind, rows: Rows, **more: Any) -> Told:
-        return bringing.preview(self.store, self.vault, self.file(kind, self.write(rows), **more), NOW)
+        file = self.file(kind, self.write(rows), **more)
+        return bringing.preview(self.store, self.vault, file, bringing.read_file(self.store, file), NOW)
 
     def bring(self, kind: ImportKind, rows: Rows | Path, now: datetime = NOW, **more: Any) -> Done:
         path = rows if isinstance(rows, Path) else self.write(rows)
-        return bringing.bring_in(self.store, self.vault, self.history, self.file(kind, path, **more), now)
+        file = self.file(kind, path, **more)
+        sheet = bringing.read_file(self.store, file)
+        return bringing.bring_in(self.store, self.vault, self.history, file, sheet, now)
 
     def undo(self, done: Done | str) -> Undone:
         name = done if isinstance(done, str) else str(done.kept.import_id)

@@ -118,3 +118,47 @@ def test_a_log_can_be_measured_without_a_workspace(log: Path, capsys: pytest.Cap
         [["2026-01-06", "1"], ["2026-02-01", "1"]],
     )
     assert run("retention", *mapping, "--kinds", "没有这种") == 4
+
+
+MEMBERS = """客户昵称,外部联系人ID,手机号,群名称,入群时间
+林小满七,wmAlice0001,13800138000,小满老友会,2026-01-05 10:00
+,,12,,
+"""
+
+
+def test_members_are_shown_masked_brought_in_listed_and_taken_back(
+    brand: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole way of a file on a phone's screen: short Chinese lines, nobody named, a number to take it back by."""
+    file = tmp_path / "客户.csv"
+    file.write_text(MEMBERS, encoding="gb18030")
+
+    assert run("import", "members", file, "-w", brand) == 0
+    told = capsys.readouterr().out
+    assert "读到 2 行：新的 1，已有的 0，待核对 0，不能用 1" in told
+    assert "手机号不对：1 行" in told
+    assert "qunflow import undo 1" in told
+    assert not any(secret in told for secret in ("林小满七", "13800138000", "wmAlice0001"))
+
+    assert run("import", "list", "-w", brand) == 0
+    assert "1. 成员 客户.csv：有效" in capsys.readouterr().out
+    assert run("import", "undo", "客户.csv", "-w", brand) == 0
+    assert "已撤回第 1 次导入" in capsys.readouterr().out
+    assert run("import", "list", "-w", brand, "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["undone_at"] is not None
+
+
+def test_an_import_that_was_built_on_ends_with_1_and_says_why(
+    brand: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scripts see the exit code, people the reason in their own words."""
+    groups, members = tmp_path / "群.csv", tmp_path / "客户.csv"
+    groups.write_text("群名称,群ID,群主,建群时间\n小满9群,wrNine0001,owner_zhang,2026-02-01\n")
+    members.write_text(MEMBERS.replace("小满老友会", "小满9群"))
+    assert run("import", "groups", groups, "-w", brand) == 0
+    assert run("import", "members", members, "-w", brand, "--json") == 0
+    capsys.readouterr()
+
+    assert run("import", "undo", "1", "-w", brand) == 1
+
+    assert "在群记录：有 1 条用到了这次导入的内容" in capsys.readouterr().out

@@ -62,29 +62,32 @@ class _Planned:
     lines: str = ""
 
 
-def preview(store: Store, vault: Vault, file: FileToImport, now: datetime) -> Told:
+def read_file(store: Store, file: FileToImport) -> Sheet:
     """
-    Say what an import would bring; nothing is written.
+    Read a file and find out what its columns mean; to be handed to ``preview`` and ``bring_in``.
 
     Raises:
         BadInput: the file cannot be read, or its columns cannot be understood.
     """
     with store.reading() as conn:
-        sheet = open_sheet(conn, file.kind, file.path, file.map_text)
+        return open_sheet(conn, file.kind, file.path, file.map_text)
+
+
+def preview(store: Store, vault: Vault, file: FileToImport, sheet: Sheet, now: datetime) -> Told:
+    """Say what an import would bring; nothing is written."""
+    with store.reading() as conn:
         planned = _planned(conn, vault, sheet, file, now)
-        return replace(planned.preview, lines=planned.lines)
+    return replace(planned.preview, lines=planned.lines)
 
 
-def bring_in(store: Store, vault: Vault, history: History, file: FileToImport, now: datetime) -> Done:
+def bring_in(store: Store, vault: Vault, history: History, file: FileToImport, sheet: Sheet, now: datetime) -> Done:
     """
     Bring a file in, all of it or nothing; one that stands changes nothing.
 
     Raises:
-        BadInput: as ``preview``; also when no row can be used, or the file stands under another mapping.
+        BadInput: no row can be used, or the file stands under another mapping.
         StoreBusy: the database stayed locked.
     """
-    with store.reading() as conn:
-        sheet = open_sheet(conn, file.kind, file.path, file.map_text)
     return store.write(lambda conn: _brought(conn, vault, history, sheet, file, now))
 
 

@@ -136,6 +136,10 @@ class Crowd:
 
 def marks_of_rows(sheet: Sheet) -> tuple[list[list[Mark]], set[int]]:
     """What each row's person can be found by, the surest first, and which rows have a phone that cannot be one."""
+    return sheet.once("marks", lambda: _marks_of_rows(sheet))
+
+
+def _marks_of_rows(sheet: Sheet) -> tuple[list[list[Mark]], set[int]]:
     columns = {kind: sheet.texts(kind) for kind in ACCOUNTS if kind in sheet.chosen.columns}
     phones = sheet.texts("phone")
     numbers = {said: e164(said) for said in set(phones) if said}

@@ -6,11 +6,11 @@ Leaves what makes a row usable to the kinds of files; what cannot be read comes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -23,6 +23,7 @@ from qunflow.store.importing.rows import fen, instants, texts
 if TYPE_CHECKING:
     import pandas as pd
 
+Result = TypeVar("Result")
 SAMPLE_ROWS = 3
 # No amount of a shop is larger; infinite is not an amount.
 MOST_FEN = 10**15
@@ -46,14 +47,29 @@ class Sheet:
     numbers: tuple[int, ...]
     rejects: tuple[Reject, ...]
     frame: pd.DataFrame = field(repr=False)
+    # What was read of it once: numbers and times of a hundred thousand rows take seconds.
+    memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, name: str, read: Callable[[], Result]) -> Result:
+        """What ``read`` gives, asked once for each name."""
+        if name not in self.memo:
+            self.memo[name] = read()
+        found: Result = self.memo[name]
+        return found
 
     def texts(self, name: str) -> list[str]:
         """What each row says in a field, trimmed; empty where it says nothing or the file has no such column."""
-        column = self.chosen.columns.get(name)
-        return [""] * len(self.numbers) if column is None else list(texts(self.frame[column]))
+        return self.once(f"text:{name}", lambda: self._texts(name))
 
     def instants(self, name: str, zone: ZoneInfo) -> list[datetime | None]:
         """The instant each row says (UTC); times without an offset are of ``zone``."""
+        return self.once(f"at:{zone}:{name}", lambda: self._instants(name, zone))
+
+    def _texts(self, name: str) -> list[str]:
+        column = self.chosen.columns.get(name)
+        return [""] * len(self.numbers) if column is None else list(texts(self.frame[column]))
+
+    def _instants(self, name: str, zone: ZoneInfo) -> list[datetime | None]:
         column = self.chosen.columns.get(name)
         if column is None:
             return [None] * len(self.numbers)
