@@ -115,15 +115,16 @@ OUTPUT = Suite(
 )
 
 
-def publishable(from_grade: str) -> Suite:
+def publishable(from_grade: str, of: str = "") -> Suite:
     """
     Whether the data behind the figures are complete enough to publish them.
 
     Args:
         from_grade: the worst grade that is: A, B, C or D; ``never`` holds nothing back.
+        of: tells the days of one run apart, whose verdicts would replace each other under one name.
     """
     return Suite(
-        "retention_publish",
+        f"retention_publish{of}",
         "retention",
         partial(_publishable, from_grade),
         id_column="day",

@@ -20,12 +20,15 @@ from qunflow.clock import FixedClock
 from qunflow.errors import BadInput, CheckFailed, ConfigurationError, StoreBusy
 from qunflow.retention.params import RetentionParams
 from qunflow.runtime import Runtime, open_runtime
+from qunflow.runtime.stage import StageRun
 from qunflow.settings.scaffold import write_workspace
 from qunflow.store import figure_changes, figures, members, runs
 from qunflow.store.figures import Figure, Reason
 from qunflow.store.importing.events import EventFile, import_events
 from qunflow.store.importing.mapping import parse_kinds, parse_map
 from qunflow.store.tables import check_results
+from tasks.checks import check
+from tasks.retention_publishing import require_grade
 
 DAY = date(2026, 2, 2)
 NOON = datetime(2026, 2, 2, 4, tzinfo=UTC)
@@ -314,6 +317,31 @@ def test_figures_are_withheld_while_the_data_are_worse_than_the_setting(here: Ru
     with here.store.reading() as conn:
         last = runs.of_day(conn, here.workspace.communities[0].key, DAY)
     assert [run.state for run in last] == ["failed", "failed", "completed"]
+
+
+def test_the_verdict_of_each_day_of_a_run_is_kept(here: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A past day that is withheld stays in the table of checks beside the day that passed."""
+    before = DAY - timedelta(days=1)
+    monkeypatch.setattr("tasks.retention_publishing.check", check.fn)
+    graded(here, "A", DAY)
+    graded(here, "D", before)
+    with with_setting(here, publish_from_grade="B") as changed:
+        run_id = here.store.write(lambda conn: runs.start(conn, "retention", "neighbours", DAY, False, NOON))
+        community = changed.workspace.communities[0]
+        run = StageRun("retention", changed, community, DAY, NOON, False, False, run_id=run_id or 0)
+        require_grade(run, DAY)
+        with pytest.raises(CheckFailed, match=f"of {before} are withheld"):
+            require_grade(run, before)
+    with here.store.reading() as conn:
+        suites = conn.execute(
+            select(check_results.c.suite, check_results.c.passed).where(
+                check_results.c.run_id == run.run_id, check_results.c.expectation.contains("grade")
+            )
+        )
+        assert {(row.suite, row.passed) for row in suites} >= {
+            ("retention_publish", True),
+            ("retention_publish_0201", False),
+        }
 
 
 def test_a_grade_never_holds_figures_back_unless_the_settings_say_so(here: Runtime) -> None:
