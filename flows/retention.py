@@ -1,7 +1,8 @@
 """
 Retention 留存: who is still there, who still moves, and which group needs a person's eye.
 
-Reads the history and writes figures; nothing here can be seen from outside, so a dry run is the same run.
+Reads what is new and writes figures; then to-dos for the team, and messages to silent members that a person has to
+approve. A rehearsal measures all the same, and asks nobody.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from prefect import flow
 from data_checks.retention import INPUT, OUTPUT
 from qunflow.retention.params import RetentionParams
 from tasks import retention as measuring
+from tasks import retention_care as caring
 from tasks.checks import check
 from tasks.retention_publishing import require_grade
 from tasks.stage_run import stage_run
@@ -30,7 +32,8 @@ def retention(params: RetentionParams = RetentionParams()) -> dict[str, Any]:
         if run.already_done:
             return run.summary()
         plan = measuring.plan_measurement(run, params)
-        measured = measuring.measure(run, plan)
+        near = caring.look_closer(run, plan)
+        measured = caring.judge_alarms(measuring.measure(run, plan), near)
         check(measuring.dirt_frame(measured.day.seen), INPUT, run.run_id)
         found = measuring.all_figures(measured.day)
         check(measuring.figures_frame(found), OUTPUT, run.run_id)
@@ -39,5 +42,5 @@ def retention(params: RetentionParams = RetentionParams()) -> dict[str, Any]:
         withheld = measuring.keep_again(run, measured)
         measuring.publish_report(measured)
         run.rows_in, run.rows_out = measured.day.seen.events, len(found)
-        run.notes |= measuring.notes_of(measured, changed, withheld)
+        run.notes |= measuring.notes_of(measured, changed, withheld) | caring.act(run, measured.day.board, near)
         return run.summary()

@@ -8,6 +8,7 @@ What is right is in ``qunflow.retention``; reading is in ``retention_care_readin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -16,10 +17,9 @@ from sqlalchemy import Connection
 from data_checks.retention_care import CARE, WIN_BACK
 from qunflow.delivery.model import Planned
 from qunflow.retention import care, reactions
-from qunflow.retention.alarms import Limits
 from qunflow.retention.care import GroupCare, Place, Posted, Seen
 from qunflow.retention.life_stage import Marks
-from qunflow.retention.plan import GroupMeasure, Plan
+from qunflow.retention.plan import DayMeasure, GroupMeasure, Measurement, Plan
 from qunflow.retention.reactions import Post, Unanswered
 from qunflow.runtime.stage import StageRun
 from qunflow.runtime.telling import terms_of
@@ -42,16 +42,14 @@ def look_closer(run: StageRun, plan: Plan) -> Seen:
     return read_seen(run, plan, run.community.retention.win_back.silent_days)
 
 
-def judge_alarms(run: StageRun, board: Sequence[GroupMeasure], seen: Seen) -> tuple[GroupMeasure, ...]:
-    """The board with its alarms judged by who left, and by how far a run of days is chance."""
-    asked = run.community.retention
-    limits = Limits(
-        asked.leave_alarm_new_group_d7,
-        asked.leave_alarm_old_group_month,
-        asked.leave_streak_days,
-        asked.leave_streak_chance,
-    )
-    return tuple(care.judged(line, seen, limits) for line in board)
+def judge_alarms(measured: Measurement, seen: Seen) -> Measurement:
+    """The same with alarms judged by who left, and by how far a run of days is chance; past days measured again too."""
+    return replace(measured, day=_judged(measured.day, seen), again=tuple(_judged(one, seen) for one in measured.again))
+
+
+def _judged(day: DayMeasure, seen: Seen) -> DayMeasure:
+    then = replace(seen, through=day.plan.complete_through)
+    return replace(day, board=tuple(care.judged(line, then, day.plan.limits) for line in day.board))
 
 
 @step("留存:定对策", timeout_s=600)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import zip_longest
 from typing import TypeAlias
 
 from qunflow.retention.activity_layers import Layer, MemberActs, layers, silent
@@ -232,10 +233,9 @@ def _rate(stays: Sequence[Stay], first: date) -> Rate:
 def _for_good(stays: Sequence[Stay]) -> list[Stay]:
     """The stays of a group that ended, but for those the same person followed by another on the same day."""
     ordered = sorted(stays, key=lambda one: (one.person_id, one.joined_on, one.left_on or date.max))
-    following = (*ordered[1:], None)
     return [
         one
-        for one, after in zip(ordered, following, strict=True)
+        for one, after in zip_longest(ordered, ordered[1:])
         if one.left_on is not None
         and (after is None or after.person_id != one.person_id or after.joined_on != one.left_on)
     ]

@@ -202,7 +202,7 @@ def test_a_transient_failure_recovers(here: Runtime, monkeypatch: pytest.MonkeyP
     record_day, calls = figures.record_day, []
 
     def busy_once(*given: Any, **named: Any) -> int:
-        calls.append(1)
+        calls.append(given[2])
         if len(calls) == 1:
             raise StoreBusy("locked", "try again")
         return record_day(*given, **named)
@@ -212,7 +212,7 @@ def test_a_transient_failure_recovers(here: Runtime, monkeypatch: pytest.MonkeyP
 
     measure()
 
-    assert len(calls) == 2
+    assert calls == ["retention", "retention", "retention_care"]
     assert kept(here, "stay_rate") != []
 
 
@@ -369,3 +369,14 @@ def test_a_late_event_after_the_figure_is_final_stands_beside_it(here: Runtime) 
         }
         measure(backfill=True, reopen=True)
     assert cells(here, "stay_rate")["2026-01-05", "3"] == (3, 5)
+
+
+def test_what_is_done_about_it_follows_the_measurement(here: Runtime) -> None:
+    """Each group has its stage in figures, and the run tells what was asked for; a rehearsal asks nobody."""
+    summary = measure()
+
+    assert {key: summary[key] for key in ("todos", "win_back", "ignored")} == {"todos": 0, "win_back": 0, "ignored": 0}
+    with here.store.reading() as conn:
+        found = figures.current(conn, here.workspace.communities[0].key, "retention_care", DAY, name="life_stage")
+    assert {figure.value for figure in found} == {"dead", "talking"}
+    assert len(found) == len(here.workspace.communities[0].groups)

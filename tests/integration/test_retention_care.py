@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,8 +22,9 @@ from qunflow.delivery.model import Content, Planned
 from qunflow.delivery.notices import title_of
 from qunflow.delivery.outbox import check, plan
 from qunflow.retention.care import GroupCare, Seen
+from qunflow.retention.dirt import Dirt
 from qunflow.retention.params import RetentionParams
-from qunflow.retention.plan import GroupMeasure
+from qunflow.retention.plan import CohortMeasure, DayMeasure, GroupMeasure, Measurement, Plan, Reading
 from qunflow.retention.reactions import Unanswered
 from qunflow.runtime import Runtime, open_runtime
 from qunflow.runtime.stage import StageRun
@@ -135,8 +136,7 @@ def live(here: Runtime, *, dry_run: bool = False, after: Found | None = None) ->
     plan_ = measuring.plan_measurement.fn(run, RetentionParams())
     board = after.board if after else measuring.measure_groups.fn(plan_)
     seen = caring.look_closer.fn(run, plan_)
-    judged = caring.judge_alarms(run, board, seen)
-    cared = caring.weigh.fn(run, judged, seen)
+    cared = caring.weigh.fn(run, judged(plan_, board, seen), seen)
     ignored = caring.ignored_activities.fn(run, seen)
     asked = caring.ask_people.fn(run, cared, ignored)
     kept = caring.keep_care.fn(run, cared, seen)
@@ -144,6 +144,11 @@ def live(here: Runtime, *, dry_run: bool = False, after: Found | None = None) ->
     for frame, suite in ((caring.care_frame(cared), CARE), (caring.proposals_frame(planned), WIN_BACK)):
         assert all(result.passed for result in column_results(frame, suite.columns))
     return Found(board, seen, cared, ignored, kept, asked, caring.propose_win_back.fn(run, planned))
+
+
+def judged(plan_: Plan, board: tuple[GroupMeasure, ...], seen: Seen) -> tuple[GroupMeasure, ...]:
+    day = DayMeasure(plan_, Dirt(**{one.name: 0 for one in fields(Dirt)}), CohortMeasure((), (), (), (), ()), board)
+    return caring.judge_alarms(Measurement(day, (), Reading(0, 0, 0.0)), seen).day.board
 
 
 def post(here: Runtime, slot: str, at: datetime, *, group: int = 0, replies: int | None = None) -> None:
@@ -348,9 +353,10 @@ def test_alarms_are_judged_without_the_history(here: Runtime) -> None:
         path.unlink()
     run = StageRun("retention", here, here.workspace.communities[0], DAY, NOW, False, False)
 
-    seen = caring.look_closer.fn(run, measuring.plan_measurement.fn(run, RetentionParams()))
+    plan_ = measuring.plan_measurement.fn(run, RetentionParams())
+    seen = caring.look_closer.fn(run, plan_)
 
-    judged = caring.judge_alarms(run, whole.board, seen)
-    assert [line.alarms for line in judged] == [one.line.alarms for one in whole.cared]
-    assert "it is missing" in str(caring.act(run, judged, seen)["not_cared_for"])
+    board = judged(plan_, whole.board, seen)
+    assert [line.alarms for line in board] == [one.line.alarms for one in whole.cared]
+    assert "it is missing" in str(caring.act(run, board, seen)["not_cared_for"])
     assert open_notes(here) == []
