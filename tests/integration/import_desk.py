@@ -23,8 +23,10 @@ from qunflow.store.engine import Store
 from qunflow.store.history import History
 from qunflow.store.importing import bringing, undo
 from qunflow.store.importing.bringing import Done, FileToImport
+from qunflow.store.importing.events import EventFile, ImportReport, event_columns, import_events
 from qunflow.store.importing.groups import GroupChoices
 from qunflow.store.importing.kinds import ImportKind
+from qunflow.store.importing.mapping import parse_kinds
 from qunflow.store.importing.preview import Told
 from qunflow.store.importing.undo import Undone
 from qunflow.store.members import sync_groups
@@ -150,6 +152,14 @@ class Desk:
         file = self.file(kind, path, **more)
         sheet = bringing.read_file(self.store, file)
         return bringing.bring_in(self.store, self.vault, self.history, file, sheet, now)
+
+    def bring_events(self, rows: Rows) -> ImportReport:
+        path = self.write(rows)
+        home = self.workspace.communities[0]
+        with self.store.reading() as conn:
+            columns, origin = event_columns(conn, path, "")
+        file = EventFile(path, columns, parse_kinds(""), home.zone_info, "", origin)
+        return import_events(self.store, self.vault, self.history, file, home, NOW)
 
     def undo(self, done: Done | str) -> Undone:
         name = done if isinstance(done, str) else str(done.kept.import_id)

@@ -158,6 +158,26 @@ def test_what_was_taken_back_can_be_brought_again(each_desk: Desk, kind: ImportK
     assert [row.undone_at is None for row in rows] == [True, False]
 
 
+def test_a_log_is_taken_back_with_its_persons_and_stays(desk: Desk) -> None:
+    """Events, strangers and memberships of a log go together; stays that were there before are again as they were."""
+    desk.bring("members", MEMBERS)
+    before = desk.everything()
+    group = "小满老友会"
+    log = [
+        {"成员ID": "wmAlice0001", "事件": "退群", "时间": "2026-03-05 10:00", "群名称": group},
+        {"成员ID": "wmNobody001", "事件": "入群", "时间": "2026-03-04 10:00", "群名称": group},
+        {"成员ID": "", "事件": "发言", "时间": "2026-03-04 10:00", "群名称": group},
+    ]
+
+    report = desk.bring_events(log)
+
+    assert (report.kept.events, report.memberships, report.kept.rows_quarantined) == (2, 2, 1)
+    assert desk.everything() != before
+    assert desk.undo(str(report.kept.import_id)).reasons == ()
+    assert desk.everything() == before
+    assert desk.bring_events(log).kept.events == 2
+
+
 def test_events_are_seen_no_more_and_their_files_go_later(desk: Desk) -> None:
     """History stays append-only: the manifest says since when a file is withdrawn, and sweeping deletes it."""
     done = desk.bring("members", MEMBERS)
