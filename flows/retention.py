@@ -15,6 +15,7 @@ from data_checks.retention import INPUT, OUTPUT
 from qunflow.retention.params import RetentionParams
 from tasks import retention as measuring
 from tasks import retention_care as caring
+from tasks import retention_outlook as ahead
 from tasks.checks import check
 from tasks.retention_publishing import require_grade
 from tasks.stage_run import stage_run
@@ -43,4 +44,5 @@ def retention(params: RetentionParams = RetentionParams()) -> dict[str, Any]:
         measuring.publish_report(measured)
         run.rows_in, run.rows_out = measured.day.seen.events, len(found)
         run.notes |= measuring.notes_of(measured, changed, withheld) | caring.act(run, measured.day.board, near)
+        run.notes |= ahead.look_ahead(run, measured.day)
         return run.summary()

@@ -380,3 +380,17 @@ def test_what_is_done_about_it_follows_the_measurement(here: Runtime) -> None:
         found = figures.current(conn, here.workspace.communities[0].key, "retention_care", DAY, name="life_stage")
     assert {figure.value for figure in found} == {"dead", "talking"}
     assert len(found) == len(here.workspace.communities[0].groups)
+
+
+def test_what_is_ahead_is_told_or_why_it_is_not(here: Runtime) -> None:
+    """Seven people in a month are too few for a forecast and for risks: figures and the run's summary say so."""
+    summary = measure()
+
+    assert (summary["forecast"], summary["churn"]) == ("few_people", "few_weeks")
+    assert (summary["outlook_changed"], measure()["outlook_changed"]) == (2, 0)
+    with here.store.reading() as conn:
+        found = figures.current(conn, here.workspace.communities[0].key, "retention_outlook", DAY)
+    assert [(figure.name, figure.dimensions["state"], figure.value, figure.denominator) for figure in found] == [
+        ("churn_state", "few_weeks", 1, 6),
+        ("stay_forecast_state", "few_people", 5, 50),
+    ]
