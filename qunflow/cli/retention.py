@@ -29,7 +29,7 @@ EngineOption = Annotated[
     Parameter(env_var="QUNFLOW_ENGINE", help="duckdb、polars、postgres、clickhouse 或 spark (what computes it)"),
 ]
 EngineUrlOption = Annotated[
-    str, Parameter(env_var="QUNFLOW_ENGINE_URL", help="postgres 的地址 (address of the server)")
+    str, Parameter(env_var="QUNFLOW_ENGINE_URL", help="postgres 或 spark 的地址 (address of the server)")
 ]
 
 

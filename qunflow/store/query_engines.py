@@ -41,7 +41,8 @@ def placed(log: EventLog, engine: str = "duckdb", url: str = "") -> Iterator[Pla
 
     Args:
         engine: one of ``ENGINES``.
-        url: of the PostgreSQL server, for ``postgres``.
+        url: of the PostgreSQL server, for ``postgres``; of the cluster's master, for ``spark`` (empty = this machine),
+            whose workers must find the file at the same path.
 
     Raises:
         ConfigurationError: an unknown engine, or one that is not installed.
@@ -106,19 +107,31 @@ def _postgres(log: EventLog, url: str) -> Iterator[Placed]:
 def _copy(connection: psycopg.Connection[Any], name: str, log: EventLog) -> None:
     import pyarrow as pa
     from psycopg import sql
+    from pyarrow import csv
 
     table = log.as_arrow()
+    schema = pa.schema([(field.name, _plain_type(pa, field.type)) for field in table.schema])
     kinds = [
         (field.name, next((kind for is_it, kind in _postgres_types(pa).items() if is_it(field.type)), "text"))
-        for field in table.schema
+        for field in schema
     ]
     columns = sql.SQL(", ").join(sql.SQL("{} " + kind).format(sql.Identifier(column)) for column, kind in kinds)
     connection.execute(sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(name), columns))
-    with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(name))) as copy:
-        for batch in table.to_batches(max_chunksize=50_000):
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                copy.write_row(row)
+    statement = sql.SQL("COPY {} FROM STDIN (FORMAT csv)").format(sql.Identifier(name))
+    with connection.cursor().copy(statement) as copy:
+        for batch in table.cast(schema, safe=False).to_batches(max_chunksize=50_000):
+            # Texts are quoted and what is missing is not, so an empty text stays one.
+            lines = pa.BufferOutputStream()
+            csv.write_csv(batch, lines, csv.WriteOptions(include_header=False))
+            copy.write(lines.getvalue().to_pybytes())
     connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(name)))
+
+
+def _plain_type(pa: Any, given: Any) -> Any:
+    """As the server has it: whole microseconds, and text for what else there is."""
+    if pa.types.is_timestamp(given):
+        return pa.timestamp("us", tz=given.tz)
+    return given if any(is_it(given) for is_it in _postgres_types(pa)) else pa.string()
 
 
 def _postgres_types(pa: Any) -> Mapping[Callable[[Any], bool], str]:
@@ -176,11 +189,11 @@ def _clickhouse(log: EventLog, _url: str) -> Iterator[Placed]:
 
 
 @contextmanager
-def _spark(log: EventLog, _url: str) -> Iterator[Placed]:
+def _spark(log: EventLog, url: str) -> Iterator[Placed]:
     import ibis
     from pyspark.sql import SparkSession
 
-    builder = SparkSession.builder.master("local[2]").config("spark.sql.session.timeZone", "UTC")
+    builder = SparkSession.builder.master(url or "local[2]").config("spark.sql.session.timeZone", "UTC")
     session = builder.config("spark.ui.enabled", "false").getOrCreate()
     try:
         with _as_parquet(log) as path:
