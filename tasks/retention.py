@@ -20,7 +20,7 @@ from qunflow import runtime
 from qunflow.clock import day_bounds
 from qunflow.community.finality import Reason
 from qunflow.errors import CheckFailed, ConfigurationError, PermanentError
-from qunflow.retention import alarms, groups, whole
+from qunflow.retention import alarms, groups, health, whole
 from qunflow.retention.dirt import Dirt, dirt
 from qunflow.retention.events import Scope, counted
 from qunflow.retention.params import RetentionParams
@@ -113,7 +113,8 @@ def measure_groups(plan: Plan) -> tuple[GroupMeasure, ...]:
     events = counted(runtime.current().history.table(), plan.scope)
     rows = {int(row.pop("group_id")): row for row in _rows(groups.group_counts(events, plan.kinds, through))}
     since = through - timedelta(days=daily.STREAK_LOOKBACK_DAYS)
-    return board_of(plan, rows, _days_by_group(_rows(groups.leave_days(events, since, through))))
+    days = _days_by_group(_rows(groups.leave_days(events, since, through)))
+    return board_of(plan, rows, {group: health.streak_of(found, through) for group, found in days.items()})
 
 
 @step("留存:记数字", timeout_s=300)

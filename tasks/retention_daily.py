@@ -23,7 +23,7 @@ from qunflow.retention.tally_reading import (
     day_of_number,
     dirt_of,
     group_rows,
-    leave_days,
+    leave_streaks,
     matrix_rows,
     number_of,
 )
@@ -76,12 +76,12 @@ def _asked(run: StageRun, plan: Plan, tally: Tally, carried: Carried) -> Measure
 def _as_of(tally: Tally, plan: Plan, carried: Carried) -> DayMeasure:
     through = plan.complete_through
     stayed, acted, _ = cohort_rows(tally, plan.period, plan.scope.day)
-    days = leave_days(tally, through - timedelta(days=STREAK_LOOKBACK_DAYS), through)
+    streaks = leave_streaks(tally, through - timedelta(days=STREAK_LOOKBACK_DAYS), through)
     return DayMeasure(
         plan,
         dirt_of(tally, plan.scope.day, carried.in_the_future),
         cohorts_of(plan, stayed, acted, matrix_rows(tally, plan.period, plan.scope.day)),
-        board_of(plan, group_rows(tally, through), days),
+        board_of(plan, group_rows(tally, through), streaks),
     )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qunflow.retention import alarms, health
@@ -31,18 +30,21 @@ def cohorts_of(plan: Plan, stayed: Rows, acted: Rows, matrix: Rows) -> CohortMea
     )
 
 
-def board_of(
-    plan: Plan, rows: Mapping[int, Mapping[str, int]], leave_days: Mapping[int, Iterable[date]]
-) -> tuple[GroupMeasure, ...]:
-    """Health and alarms of each group of the plan; ``rows`` are the counts of ``groups.group_counts`` by group."""
+def board_of(plan: Plan, rows: Mapping[int, Mapping[str, int]], streaks: Mapping[int, int]) -> tuple[GroupMeasure, ...]:
+    """
+    Health and alarms of each group of the plan.
+
+    Args:
+        rows: the counts of ``groups.group_counts`` by group.
+        streaks: by group the days in a row with leavers, up to the last that is over.
+    """
     return tuple(
-        _line(plan, group, rows.get(group.group_id, {}), set(leave_days.get(group.group_id, ())))
-        for group in plan.groups
+        _line(plan, group, rows.get(group.group_id, {}), streaks.get(group.group_id, 0)) for group in plan.groups
     )
 
 
-def _line(plan: Plan, group: MeasuredGroup, row: Mapping[str, int], leave_days: set[date]) -> GroupMeasure:
+def _line(plan: Plan, group: MeasuredGroup, row: Mapping[str, int], streak: int) -> GroupMeasure:
     through = plan.complete_through
-    counts = health.GroupCounts(group.group_id, **row, leave_streak_days=health.streak_of(leave_days, through))
+    counts = health.GroupCounts(group.group_id, **row, leave_streak_days=streak)
     rung = alarms.alarms_of(counts, group.opened_on, through, plan.limits)
     return GroupMeasure(group, counts, health.health_of(counts), rung)

@@ -44,7 +44,18 @@ from qunflow.retention.tally_moves import (
     stays_of,
 )
 from qunflow.retention.tally_news import News
-from qunflow.retention.tally_pages import NO_DAY, Column, Ints, Marks, Truths, ints, packed, unpacked
+from qunflow.retention.tally_pages import (
+    NO_DAY,
+    Column,
+    Ints,
+    Marks,
+    Truths,
+    days_among,
+    distinct,
+    ints,
+    packed,
+    unpacked,
+)
 from qunflow.retention.tally_periods import PERIODS, starts_of
 
 MOST_PATCHES, MOST_SEGMENTS = 8, 8
@@ -155,10 +166,10 @@ class Tally:
         moving = (news.kind == self._kinds.join) | (news.kind == self._kinds.leave)
         acting = np.isin(news.kind, self._kinds.active)
         regrouped = after.differing(before)
-        linked = np.union1d(before.linked(), after.linked())
-        acted = np.unique(news.person[acting])
-        seeds = np.concatenate([news.person[moving], regrouped, acted[np.isin(acted, linked)]])
-        touched = families(np.unique(seeds), before, after)
+        linked = distinct(np.concatenate([before.linked(), after.linked()]))
+        acted = news.person[acting & np.isin(news.person, linked)] if len(linked) else linked
+        seeds = np.concatenate([news.person[moving], regrouped, acted])
+        touched = families(distinct(seeds), before, after)
         moves = Moves.of(
             news.person[moving], news.group[moving], news.at_us[moving] * 2 + (news.kind[moving] == self._kinds.leave)
         )
@@ -168,11 +179,11 @@ class Tally:
         new_day, new_person = self._mark(day[acting], news.person[acting])
         rebased = self._count_new_acts(new_day, new_person, anew)
         self._count_acts(anew, after, now, +1)
-        days = np.union1d(new_day, self._days_of(families(regrouped, before, after)))
-        self._forget_matrix(np.union1d(days, self._days_of(rebased)))
+        days = distinct(np.concatenate([ints(days_among(new_day)), self._days_of(families(regrouped, before, after))]))
+        self._forget_matrix(distinct(np.concatenate([days, self._days_of(rebased)])))
         self.links = after
         self._note_strangers(news.take(np.isin(news.kind, self._kinds.spoken)))
-        return np.union1d(days, affected)
+        return distinct(np.concatenate([days, affected]))
 
     def finish(self) -> Mapping[str, bytes | None]:
         """Put what changed into parts; returns ``changes``."""
@@ -205,7 +216,7 @@ class Tally:
         was, sums_were = self._sums_of(old, before, -1)
         now, sums_are = self._sums_of(Moves.joined([old, new]), after, +1)
         differing = GroupSums.joined([sums_were, sums_are])
-        for day in np.unique(differing.day).tolist():
+        for day in days_among(differing.day):
             mine = differing.day == day
             part = GroupSums(differing.day[mine], differing.group[mine], differing.what[mine], differing.count[mine])
             merged = GroupSums.joined([self.board(day), part])
@@ -219,7 +230,7 @@ class Tally:
         if len(new):
             self._add_segment(new)
         told = ~np.isin(differing.what, (FIRST * GAPS, GONE * GAPS))
-        return was, now, np.unique(differing.day[told])
+        return was, now, distinct(differing.day[told])
 
     def _sums_of(self, moves: Moves, links: Links, sign: int) -> tuple[People, GroupSums]:
         meant = Moves.of(links.now(moves.person), moves.group, moves.move, moves.times)
@@ -251,7 +262,7 @@ class Tally:
     def _was_active(self, people: Ints, day: Ints) -> Truths:
         """Whether each was active on a day of their own."""
         found = np.zeros(len(people), bool)
-        for one in np.unique(day).tolist():
+        for one in days_among(day):
             if one in self._marks or self.part(f"active:{one}") is not None:
                 mine = day == one
                 found[mine] = self.active(one).has(people[mine])
@@ -260,8 +271,9 @@ class Tally:
     def _mark(self, day: Ints, person: Ints) -> tuple[Ints, Ints]:
         """Note who was active; returns days and people that were not noted before."""
         days, people = [ints()], [ints()]
-        for one in np.unique(day).tolist():
-            new = self.active(one).add(np.unique(person[day == one]))
+        among = days_among(day)
+        for one in among:
+            new = self.active(one).add(person[day == one] if len(among) > 1 else person)
             if len(new):
                 self._marked.add(one)
                 people.append(new)
@@ -272,8 +284,9 @@ class Tally:
         """Count new days of activity, but of people counted anew; returns who acted earlier than was known."""
         if not len(day):
             return ints()
-        order = np.lexsort((day, person))
-        day, person = day[order], person[order]
+        if day[0] != day[-1]:
+            order = np.lexsort((day, person))
+            day, person = day[order], person[order]
         starts = np.flatnonzero(np.concatenate([[True], person[1:] != person[:-1]]))
         people, last_new = person[starts], np.maximum.reduceat(day, starts)
         firsts, lasts = self.column("first_act"), self.column("last_act")
@@ -301,7 +314,7 @@ class Tally:
 
     def _forget_matrix(self, days: Ints) -> None:
         for period in PERIODS:
-            for start in np.unique(starts_of(days, period)).tolist():
+            for start in distinct(starts_of(days, period)).tolist():
                 if self.part(f"matrix:{period}:{start}") is not None:
                     self.changes[f"matrix:{period}:{start}"] = None
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from qunflow.retention.tally_pages import Ints, ints, packed, unpacked
+from qunflow.retention.tally_pages import Ints, distinct, ints, packed, unpacked
 
 
 class Links:
@@ -35,16 +35,16 @@ class Links:
 
     def linked(self) -> Ints:
         """Every number that is not alone."""
-        return np.union1d(self.alias, self.meant)
+        return distinct(np.concatenate([self.alias, self.meant]))
 
     def family(self, people: Ints) -> Ints:
         """These and all who are one with any of them, in order."""
-        meant = np.unique(self.now(people))
-        return np.unique(np.concatenate([people, meant, self.alias[np.isin(self.meant, meant)]]))
+        meant = distinct(self.now(people))
+        return distinct(np.concatenate([people, meant, self.alias[np.isin(self.meant, meant)]]))
 
     def differing(self, other: Links) -> Ints:
         """The numbers that mean somebody else than they do in another."""
-        both = np.union1d(self.alias, other.alias)
+        both = distinct(np.concatenate([self.alias, other.alias]))
         differing: Ints = both[self.now(both) != other.now(both)]
         return differing
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from qunflow.retention.tally_links import Links
-from qunflow.retention.tally_pages import Ints, Marks, Truths, ints, packed, unpacked
+from qunflow.retention.tally_pages import Ints, Marks, Truths, distinct, ints, packed, unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def sifted(news: News, known: Marks, links: Links, now_us: int, alone: bool) -> 
     news = replace(news, own=np.ones(len(news), np.int64)) if alone else news
     meant = links.now(news.person)
     if not alone:
-        known.add(np.unique(meant[(news.own == 1) & (meant > 0)]))
+        known.add(distinct(meant[(news.own == 1) & (meant > 0)]))
         owned = (news.own == 1) | ((meant > 0) & known.has(np.maximum(meant, 0)))
     else:
         owned = np.ones(len(news), bool)

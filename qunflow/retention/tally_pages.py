@@ -16,7 +16,8 @@ import numpy.typing as npt
 Ints: TypeAlias = npt.NDArray[np.int64]
 Truths: TypeAlias = npt.NDArray[np.bool_]
 
-PAGE = 8_192
+PAGE_BITS = 13
+PAGE = 1 << PAGE_BITS
 NO_DAY = np.iinfo(np.int32).min
 _WHOLE = (np.dtype("<i1"), np.dtype("<i2"), np.dtype("<i4"), np.dtype("<i8"))
 
@@ -24,6 +25,24 @@ _WHOLE = (np.dtype("<i1"), np.dtype("<i2"), np.dtype("<i4"), np.dtype("<i8"))
 def ints(values: object = ()) -> Ints:
     """Any whole numbers as an array."""
     return np.asarray(values, dtype=np.int64)
+
+
+def distinct(values: Ints) -> Ints:
+    """Each value once, in order; by sorting, which for whole numbers is quicker than the hashing of ``np.unique``."""
+    if len(values) < 2:
+        return values
+    ordered = np.sort(values)
+    kept = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=kept[1:])
+    return ordered[kept]
+
+
+def days_among(days: Ints) -> list[int]:
+    """Each day once, in order; days lie close together."""
+    if not len(days):
+        return []
+    first = int(days.min())
+    return (np.flatnonzero(np.bincount(days - first)) + first).tolist()
 
 
 def packed(arrays: Sequence[npt.NDArray[Any]]) -> bytes:
@@ -66,6 +85,9 @@ class Paged:
         if content:
             self.numbers, rows = unpacked(content)
             self.rows = rows.copy()
+        # Page → row, -1 where there is none: one look instead of a search.
+        self._row_of = np.full(int(self.numbers[-1]) + 1 if len(self.numbers) else 0, -1)
+        self._row_of[self.numbers] = np.arange(len(self.numbers))
 
     def to_bytes(self) -> bytes:
         """For ``__init__``."""
@@ -73,18 +95,23 @@ class Paged:
 
     def locate(self, people: Ints) -> tuple[Ints, Ints]:
         """Row and place of each."""
-        pages = people // PAGE
-        row = np.searchsorted(self.numbers, pages)
-        if len(people) and (row.max() == len(self.numbers) or not np.array_equal(self.numbers[row], pages)):
-            self._grow(np.setdiff1d(pages, self.numbers))
-            row = np.searchsorted(self.numbers, pages)
-        return row, people % PAGE
+        pages = people >> PAGE_BITS
+        if not len(people):
+            return pages, people
+        if (most := int(pages.max())) >= len(self._row_of):
+            self._row_of = np.concatenate([self._row_of, np.full(most + 1 - len(self._row_of), -1)])
+        row = self._row_of[pages]
+        if int(row.min()) < 0:
+            self._grow(distinct(pages[row < 0]))
+            row = self._row_of[pages]
+        return row, people & (PAGE - 1)
 
     def _grow(self, missing: Ints) -> None:
         numbers = np.concatenate([self.numbers, missing])
         more = np.full((len(missing), self.rows.shape[1]), self._empty, self.rows.dtype)
         order = np.argsort(numbers)
         self.numbers, self.rows = numbers[order], np.concatenate([self.rows, more])[order]
+        self._row_of[self.numbers] = np.arange(len(numbers))
 
 
 class Marks:
@@ -104,12 +131,12 @@ class Marks:
         return held
 
     def add(self, people: Ints) -> Ints:
-        """Put different people in; returns those who are new."""
-        new = people[~self.has(people)]
-        row, place = self._pages.locate(new)
+        """Put people in; returns those who are new, each once, in order."""
+        row, place = self._pages.locate(people)
+        before = self._pages.rows.copy()
         bits = np.left_shift(np.uint8(1), (place & 7).astype(np.uint8))
         np.bitwise_or.at(self._pages.rows, (row, place >> 3), bits)
-        return new
+        return self._in(np.bitwise_and(self._pages.rows, np.invert(before), dtype=np.uint8))
 
     def merge(self, other: Marks) -> None:
         """Put everybody of another set in."""
@@ -119,8 +146,11 @@ class Marks:
 
     def people(self) -> Ints:
         """Everybody in it, in order."""
-        row, place = np.nonzero(np.unpackbits(self._pages.rows, axis=1, bitorder="little"))
-        return self._pages.numbers[row] * PAGE + place
+        return self._in(self._pages.rows)
+
+    def _in(self, rows: npt.NDArray[np.uint8]) -> Ints:
+        place = np.flatnonzero(np.unpackbits(rows, bitorder="little"))
+        return self._pages.numbers[place // PAGE] * PAGE + place % PAGE
 
 
 class Column:
@@ -147,7 +177,7 @@ class Column:
         """What was put since it was made; None when nothing was."""
         if not any(map(len, self._changed)):
             return None
-        people = np.unique(np.concatenate(self._changed))
+        people = distinct(np.concatenate(self._changed))
         return packed([people, self.take(people)])
 
     def to_bytes(self) -> bytes:

@@ -47,7 +47,7 @@ from qunflow.retention.tally_moves import (
     Moves,
     stays_of,
 )
-from qunflow.retention.tally_pages import NO_DAY, Ints, Marks, ints, packed, unpacked
+from qunflow.retention.tally_pages import NO_DAY, Ints, Marks, distinct, ints, packed, unpacked
 from qunflow.retention.tally_periods import distances, starts_of
 
 Rows = list[dict[str, Any]]
@@ -87,7 +87,7 @@ def matrix_rows(tally: Tally, period: Period, through: date) -> Rows:
     days = ints(tally.active_days())
     starts = starts_of(days, period)
     rows: Rows = []
-    for start in np.unique(starts[days <= last]).tolist():
+    for start in distinct(starts[days <= last]).tolist():
         mine = days[starts == start]
         cohorts, people = _matrix_column(tally, period, start, mine[mine <= last], keep=bool((mine <= last).all()))
         gone = distances(cohorts, np.full(len(cohorts), start), period)
@@ -117,17 +117,21 @@ def group_rows(tally: Tally, through: date) -> dict[int, dict[str, int]]:
     }
     return {
         group: {name: found.of(group) for name, found in counts.items()}
-        for group in np.unique(totals.kind(FIRST).group).tolist()
+        for group in distinct(totals.kind(FIRST).group).tolist()
     }
 
 
-def leave_days(tally: Tally, since: date, through: date) -> dict[int, set[date]]:
-    """By group the days with leavers from ``since`` to ``through``."""
-    found: dict[int, set[date]] = {}
+def leave_streaks(tally: Tally, since: date, through: date) -> dict[int, int]:
+    """By group how many days in a row, ending with ``through`` and not before ``since``, had leavers; 0 left out."""
     first, last = number_of(since) - 1, number_of(through)
     sums = _leave_days(_boards(tally, first), first, last)
-    for group, day in zip(sums.group.tolist(), sums.day.tolist(), strict=True):
-        found.setdefault(group, set()).add(day_of_number(day))
+    found: dict[int, int] = {}
+    for length, day in enumerate(range(last, first, -1), 1):
+        mine = sums.group[sums.day == day].tolist()
+        going_on = [group for group in mine if found.get(group, 0) == length - 1]
+        if not going_on:
+            break
+        found |= dict.fromkeys(going_on, length)
     return found
 
 
@@ -217,9 +221,9 @@ def _active_members(tally: Tally, last: int) -> _Counts:
     for day in tally.active_days():
         if last - WEEK_DAYS < day <= last:
             week.merge(tally.active(day))
-    people = np.unique(tally.links.now(week.people()))
+    people = distinct(tally.links.now(week.people()))
     home = tally.column("home").take(people)
-    looked_up = np.union1d(people[home == SEVERAL], _moved_after(tally, last))
+    looked_up = distinct(np.concatenate([people[home == SEVERAL], _moved_after(tally, last)]))
     looked_up = looked_up[np.isin(looked_up, people)]
     simple = ~np.isin(people, looked_up) & (home != NOWHERE)
     pairs = _inside(tally, looked_up, last)
@@ -229,7 +233,7 @@ def _active_members(tally: Tally, last: int) -> _Counts:
 def _moved_after(tally: Tally, last: int) -> Ints:
     """Who joined or left after a day, by the numbers meant now."""
     parts = [part.person[tally.day_of(part.move >> 1) > last] for part in tally.moves()]
-    return np.unique(tally.links.now(np.concatenate([ints(), *parts])))
+    return distinct(tally.links.now(np.concatenate([ints(), *parts])))
 
 
 def _inside(tally: Tally, people: Ints, last: int) -> Moves:
@@ -249,11 +253,14 @@ def _meant_moves(tally: Tally, people: Ints) -> Moves:
 def _strangers(tally: Tally, last: int) -> int:
     person, group, day = tally.strangers()
     person, group = tally.links.now(person[day <= last]), group[day <= last]
-    moves = _meant_moves(tally, np.unique(person))
+    moves = _meant_moves(tally, distinct(person))
     joins = moves.take((moves.move & 1 == 0) & (tally.day_of(moves.move >> 1) <= last))
-    joined = set(zip(joins.person.tolist(), joins.group.tolist(), strict=True))
-    pairs = zip(person.tolist(), group.tolist(), strict=True)
-    return len({who for who, where in pairs if (who, where) not in joined})
+    # The pairs of both as numbers that are equal where the pairs are.
+    low, high = (int(edge(group, initial=0)) for edge in (np.min, np.max))
+    joins = joins.take((joins.group >= low) & (joins.group <= high))
+    rows = ((person, group), (joins.person, joins.group))
+    pair, known = (who * (high - low + 1) + where - low for who, where in rows)
+    return len(distinct(person[~np.isin(pair, known)]))
 
 
 def _matrix_column(tally: Tally, period: Period, start: int, days: Ints, *, keep: bool) -> tuple[Ints, Ints]:
@@ -265,7 +272,7 @@ def _matrix_column(tally: Tally, period: Period, start: int, days: Ints, *, keep
     marks = Marks()
     for day in days.tolist():
         marks.merge(tally.active(day))
-    meant = np.unique(tally.links.now(marks.people()))
+    meant = distinct(tally.links.now(marks.people()))
     cohorts, people = np.unique(starts_of(_first_acts(tally, meant), period), return_counts=True)
     if keep:
         tally.changes[name] = packed([cohorts, people])

@@ -282,11 +282,11 @@ def _kinds(table: pa.Table) -> Ints:
 def _repeated(history: History, batches: Sequence[Batch], person: Ints, at_us: Ints, group: Ints) -> Ints:
     """1 for each row beyond the first of equal ones; only rows that may be equal are looked at in full."""
     mixed = at_us * 1_000_003 + person * 8_191 + group
-    order = np.argsort(mixed, kind="stable")
-    same = np.flatnonzero(mixed[order][1:] == mixed[order][:-1])
     found = np.zeros(len(person), np.int64)
+    ordered = np.sort(mixed)
+    same = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(same):
-        alike = np.union1d(order[same], order[same + 1])
+        alike = np.flatnonzero(np.isin(mixed, same))
         rows = history.columns(batches, list(_REPEATABLE)).take(alike).to_pandas()
         found[alike] = rows.duplicated().to_numpy().astype(np.int64)
     return found
