@@ -212,7 +212,7 @@ def test_a_transient_failure_recovers(here: Runtime, monkeypatch: pytest.MonkeyP
 
     measure()
 
-    assert calls == ["retention", "retention", "retention_care"]
+    assert calls == ["retention", "retention", "retention_care", "retention_outlook"]
     assert kept(here, "stay_rate") != []
 
 
