@@ -185,4 +185,4 @@ def _add(conn: Connection, new: Sequence[todos.NewTodo], run: StageRun) -> int:
 
 
 def _post(one: Posted, seen: Seen) -> Post:
-    return Post(one.slot_key, one.group_id, one.replies, (seen.through - one.day).days < WEEK_DAYS)
+    return Post(one.slot_key, one.group_id, one.day, one.replies, (seen.through - one.day).days < WEEK_DAYS)

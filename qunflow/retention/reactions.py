@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
-# Once can be chance.
-FEWEST_POSTS = 2
+# Once can be chance, and the clicks of one day may not have come in yet.
+FEWEST_DAYS = 2
 REASONS = ("bad_time", "wrong_subject", "too_many", "unclear", "no_reward", "not_seen", "other")
 
 
@@ -19,6 +20,7 @@ class Post:
 
     slot_key: str
     group_id: int
+    day: date
     replies: int | None
     recent: bool
 
@@ -38,9 +40,9 @@ def unanswered(
     """
     Activities that ask for a reaction and got none in seven local days, those posted most first.
 
-    Formula: at least 2 posts in the week; replies of the week + clicks of the week = 0; every post's reaction is known
-    (its replies were counted, or it carries a link). It asks for one when it carries a link, or got a reaction in the
-    three weeks before. Unit: activities (slots of the SOP). Source: articles S2, S3 (find out why); the project.
+    Formula: posts on at least 2 days of the week; replies of the week + clicks of the week = 0; every post's reaction
+    is known (its replies were counted, or it carries a link). It asks for one when it carries a link, or got a reaction
+    in the three weeks before. Unit: activities (slots of the SOP). Source: articles S2, S3 (find out why); the project.
 
     Args:
         clicks, clicks_before: by slot, of the week and of the weeks before.
@@ -62,7 +64,9 @@ def unanswered(
 def _is_ignored(posts: list[Post], clicks: int, *, linked: bool) -> bool:
     week = [one for one in posts if one.recent]
     known = linked or all(one.replies is not None for one in week)
-    return len(week) >= FEWEST_POSTS and known and not clicks and not any(one.replies for one in week)
+    return (
+        len({one.day for one in week}) >= FEWEST_DAYS and known and not clicks and not any(one.replies for one in week)
+    )
 
 
 def _told(slot: str, posts: list[Post]) -> Unanswered:

@@ -112,9 +112,11 @@ def _peace(**changes: Any) -> str:
     return str(left_in_peace(SilentMember(1, 1, **known | changes), DAY, Rules()))
 
 
-def _ignored(replies: list[int | None], *, link: bool = False, before: int = 0, clicks: int = 0) -> list[str]:
-    week = [Post("topic", group, count, True) for group, count in enumerate(replies)]
-    past = [Post("topic", 1, before, False)] if before else []
+def _ignored(
+    replies: list[int | None], *, link: bool = False, before: int = 0, clicks: int = 0, days: int = 9
+) -> list[str]:
+    week = [Post("topic", nth, DAY - timedelta(days=nth % days), count, True) for nth, count in enumerate(replies)]
+    past = [Post("topic", 1, OLD, before, False)] if before else []
     return [one.slot_key for one in unanswered([*week, *past], {"topic": clicks}, {}, ["topic"] if link else [])]
 
 
@@ -312,12 +314,13 @@ RULES = (
     ),
     Rule(
         "An activity without reaction",
-        "≥ 2 posts of a slot in 7 days, replies + clicks = 0, every reaction known (replies counted, or a link), and "
-        "it asks for one: it carries a link or was reacted to in the 3 weeks before",
+        "posts of a slot on ≥ 2 of 7 days, replies + clicks = 0, every reaction known (replies counted, or a link), "
+        "and it asks for one: it carries a link or was reacted to in the 3 weeks before",
         "activities",
         "articles S2, S3: when an activity gets no reaction, find out why",
         (
             Case("0 and 0 replies, 4 before", lambda: _ignored([0, 0], before=4), ["topic"]),
+            Case("0 and 0 replies on one day, 4 before", lambda: _ignored([0, 0], before=4, days=1), []),
             Case("0 and 0 replies, never any", lambda: _ignored([0, 0]), []),
             Case("0 and 1 replies", lambda: _ignored([0, 1], before=4), []),
             Case("one post nobody counted", lambda: _ignored([0, None], before=4), []),
