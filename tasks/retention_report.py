@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from qunflow.language import Catalogue
-from qunflow.report.charts import Bar, HeatRow, Part, as_data_uri, bars_svg, heatmap_svg
+from qunflow.report.charts import Bar, HeatMean, HeatRow, Part, as_data_uri, bars_svg, heatmap_svg
 from qunflow.report.grading import Graded
+from qunflow.report.sections.cohort_lines import CohortLine, lines_svg
+from qunflow.report.sections.cohorts import SHOWN, on_one_day, range_told, sentence
 from qunflow.report.wording import short_day
 from qunflow.retention.cells import Cell
+from qunflow.retention.comparing import FEW, Difference, Reached, differences
 from qunflow.retention.dirt import Dirt
 from qunflow.retention.plan import GroupMeasure, Measurement, Plan, Reading
 
@@ -37,6 +40,7 @@ def stage_report(found: Measurement, graded: Graded, words: Catalogue) -> str:
         _reading(found.reading, words),
         graded.head(words),
         *_heat("stay", cohort.stay, cohort.mean_stay, plan, graded, words),
+        *_side_by_side(cohort.stay, words),
         *_heat("active", cohort.active, cohort.mean_active, plan, graded, words),
         *_board(found.day.board, graded, words),
         *_dirt(found.day.seen, words),
@@ -64,7 +68,14 @@ def _heat(
     if not cells:
         return [f"## {title}", words.text("retention.nobody_joined")]
     columns = [words.text("retention.day", day=day) for day in plan.days]
-    picture = heatmap_svg(heat_rows(cells), columns=columns, title=title, not_due=words.text("retention.not_due"))
+    picture = heatmap_svg(
+        heat_rows(cells),
+        columns=columns,
+        title=title,
+        not_due=words.text("retention.not_due"),
+        means=[_heat_mean(mean, cells, words) for mean in means],
+        means_label=words.text("compare.mean_label"),
+    )
     told = " · ".join(_mean_in_words(cell, words) + graded.beside() for cell in means)
     return [f"## {title}", f"![{title}]({as_data_uri(picture)})", words.text("retention.means", means=told)]
 
@@ -76,6 +87,50 @@ def heat_rows(cells: Sequence[Cell]) -> list[HeatRow]:
         by_cohort.setdefault(cell.cohort, []).append(cell)
     newest = sorted(by_cohort.items())[-COHORTS_SHOWN:]
     return [HeatRow(short_day(cohort), row[0].size, tuple(cell.rate for cell in row)) for cohort, row in newest]
+
+
+def _heat_mean(mean: Cell, cells: Sequence[Cell], words: Catalogue) -> HeatMean:
+    due = sum(cell.day == mean.day and cell.people is not None for cell in cells)
+    return HeatMean(mean.rate, words.text("compare.mean_note", cohorts=due))
+
+
+def _side_by_side(cells: Sequence[Cell], words: Catalogue) -> list[str]:
+    """The newest cohorts as lines, one sentence, and every difference with its range."""
+    due = [Reached(cell.cohort, cell.day, cell.people, cell.size) for cell in cells if cell.people is not None]
+    cohorts = sorted({cell.cohort for cell in due})[-SHOWN:]
+    found = differences(due, cohorts)
+    title = words.text("compare.engineer_title")
+    if not found:
+        return [f"## {title}", words.text("compare.empty")]
+    picture = lines_svg(
+        [_cohort_line(cohort, due, words) for cohort in cohorts],
+        title=title,
+        axis=words.text("compare.axis", day="{day}"),
+    )
+    head = words.text("compare.engineer_columns")
+    rows = "\n".join(_difference(one, words) for one in found)
+    return [
+        f"## {title}",
+        sentence(on_one_day(found)[-1], words),
+        f"![{title}]({as_data_uri(picture)})",
+        words.text("compare.engineer_how", count=len(found), few=FEW),
+        f"| {head} |\n|{'---|' * (head.count('|') + 1)}\n{rows}",
+    ]
+
+
+def _cohort_line(cohort: str, due: Sequence[Reached], words: Catalogue) -> CohortLine:
+    mine = [one for one in due if one.cohort == cohort]
+    label = words.text("compare.label", cohort=short_day(cohort), size=f"{mine[0].size:,}")
+    return CohortLine(label, tuple((one.day, one.people / one.size) for one in mine))
+
+
+def _difference(one: Difference, words: Catalogue) -> str:
+    pair = words.text("compare.pair", later=short_day(one.later.cohort), earlier=short_day(one.earlier.cohort))
+    of = [f"{cell.people} / {cell.size}" for cell in (one.later, one.earlier)]
+    verdict = words.text(f"compare.short.{one.verdict}")
+    return (
+        f"| {' | '.join((pair, str(one.later.day), *of, f'{one.share * 100:+.1f}', range_told(one, words), verdict))} |"
+    )
 
 
 def _mean_in_words(cell: Cell, words: Catalogue) -> str:

@@ -49,3 +49,27 @@ def wilson_interval(hits: int, total: int, z: float = Z_95) -> tuple[float, floa
     centre = (rate + square / 2) / (1 + square)
     half = z * sqrt(rate * (1 - rate) / total + square / (4 * total)) / (1 + square)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def difference_interval(first: tuple[int, int], second: tuple[int, int], z: float = Z_95) -> tuple[float, float] | None:
+    """
+    The range in which the second rate less the first plausibly lies, or None when either counted nobody.
+
+    Args:
+        first, second: hits and total of two separate groups of people.
+
+    Formula: with p the rates and [l, u] their Wilson intervals, the difference d = p₂ − p₁ lies in
+    [d − √((p₂ − l₂)² + (u₁ − p₁)²), d + √((u₂ − p₂)² + (p₁ − l₁)²)].
+    Source: R. G. Newcombe, "Interval estimation for the difference between independent proportions", Statistics in
+    Medicine 17 (1998), method 10.
+
+    Raises:
+        ValueError: when hits are not between 0 and their total.
+    """
+    one, other = wilson_interval(*first, z), wilson_interval(*second, z)
+    if one is None or other is None:
+        return None
+    before, after = first[0] / first[1], second[0] / second[1]
+    below = sqrt((after - other[0]) ** 2 + (one[1] - before) ** 2)
+    above = sqrt((other[1] - after) ** 2 + (before - one[0]) ** 2)
+    return after - before - below, after - before + above

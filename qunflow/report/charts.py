@@ -17,6 +17,8 @@ from qunflow.report import svg
 WIDTH = 360.0
 LANE = 7.0
 NOT_DUE = "未到期"
+# Of the heat-map: its head line, a row, and the room for names and sizes.
+_HEAD, _ROW, _MARGIN = 24.0, 30.0, 92.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,14 @@ class HeatRow:
     label: str
     size: int
     cells: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMean:
+    """A column over the cohorts that have come due: the weighted rate (``None`` without any), and over how many."""
+
+    rate: float | None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +122,47 @@ def heatmap_svg(
     title: str = "留存",
     not_due: str = NOT_DUE,
     corner: str = "",
+    means: Sequence[HeatMean] = (),
+    means_label: str = "",
 ) -> str:
-    """Cohorts below each other, time to the right; the darkest is the highest rate shown, the palest the lowest."""
+    """
+    Cohorts below each other, time to the right; the darkest is the highest rate shown, the palest the lowest.
+
+    Args:
+        not_due: what the pointer and a screen reader are told of a blank cell; nothing is written into it.
+        means: one a column, drawn below a line, each with its note under it.
+    """
     scale = _scale([cell for row in matrix for cell in row.cells if cell is not None])
-    head, height, margin = 24.0, 30.0, 92.0
-    step = (WIDTH - margin) / max(len(columns), 1)
+    step = (WIDTH - _MARGIN) / max(len(columns), 1)
     parts = [svg.text(0, 15, corner, size=11, fill=svg.MUTED)]
     for place, name in enumerate(columns):
-        parts.append(svg.text(margin + (place + 0.5) * step, 15, name, size=11, fill=svg.MUTED, anchor="middle"))
+        parts.append(svg.text(_MARGIN + (place + 0.5) * step, 15, name, size=11, fill=svg.MUTED, anchor="middle"))
     for line, row in enumerate(matrix):
-        y = head + line * height
+        y = _HEAD + line * _ROW
         parts += [
             svg.text(0, y + 19, row.label, size=12),
-            svg.text(margin - 6, y + 19, f"n={row.size:,}", size=10.5, fill=svg.MUTED, anchor="end"),
+            svg.text(_MARGIN - 6, y + 19, f"n={row.size:,}", size=10.5, fill=svg.MUTED, anchor="end"),
         ]
         for place, cell in enumerate(row.cells):
             hint = f"{row.label} {columns[place]}"
-            parts += _heat_cell(margin + place * step, y, step, height, cell, hint, not_due, scale)
-    return svg.document(WIDTH, head + max(len(matrix), 1) * height, title, parts)
+            parts += _heat_cell(_MARGIN + place * step, y, step, cell, hint, not_due, scale)
+    below = _HEAD + max(len(matrix), 1) * _ROW
+    parts += _heat_means(means, means_label, below, step)
+    return svg.document(WIDTH, below + (44 if means else 0), title, parts)
+
+
+def _heat_means(means: Sequence[HeatMean], label: str, y: float, step: float) -> list[str]:
+    if not means:
+        return []
+    parts = [svg.rect(0, y + 4, WIDTH, 1, svg.LINE, radius=0), svg.text(0, y + 23, label, size=12, bold=True)]
+    for place, mean in enumerate(means):
+        if mean.rate is None:
+            continue
+        middle = _MARGIN + (place + 0.5) * step
+        parts.append(svg.text(middle, y + 22, f"{mean.rate:.0%}", size=12, anchor="middle", bold=True))
+        size = min(9.5, (step - 3) / max(svg.width_of(mean.note, 1), 1))
+        parts.append(svg.text(middle, y + 36, mean.note, size=size, fill=svg.MUTED, anchor="middle"))
+    return parts
 
 
 def _scale(shown: Sequence[float]) -> tuple[float, float]:
@@ -142,18 +175,15 @@ def _heat_cell(
     x: float,
     y: float,
     width: float,
-    height: float,
     cell: float | None,
     hint: str,
     not_due: str,
     scale: tuple[float, float],
 ) -> list[str]:
-    box = (x + 1, y + 1, width - 2, height - 2)
+    box = (x + 1, y + 1, width - 2, _ROW - 2)
     middle = x + width / 2
     if cell is None:
-        size = min(10.0, (width - 5) / max(svg.width_of(not_due, 1), 1))
-        words = [svg.text(middle, y + 19, not_due, size=size, fill="#8d8778", anchor="middle")] if size >= 7 else []
-        return [svg.dashed(*box, f"{hint} {not_due}"), *words]
+        return [svg.dashed(*box, f"{hint} {not_due}")]
     low, high = scale
     share = (cell - low) / (high - low)
     ink = "#ffffff" if share > 0.55 else svg.INK

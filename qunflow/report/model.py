@@ -127,6 +127,8 @@ class ReportData:
     channel_names: dict[str, str] = field(default_factory=dict)
     campaign_names: dict[str, str] = field(default_factory=dict)
     slot_titles: dict[str, str] = field(default_factory=dict)
+    # Cohorts somebody chose to see side by side; without any, the newest.
+    cohorts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

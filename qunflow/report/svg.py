@@ -31,6 +31,11 @@ def number(value: float) -> str:
     return f"{value:.1f}".rstrip("0").rstrip(".")
 
 
+def escaped(words: str) -> str:
+    """Words as they may stand inside an element."""
+    return escape(words)
+
+
 def document(width: float, height: float, title: str, parts: Sequence[str]) -> str:
     """A whole picture with its spoken title."""
     size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'

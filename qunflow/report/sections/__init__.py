@@ -9,6 +9,7 @@ from __future__ import annotations
 from qunflow.report.model import ReportData, Section, Words
 from qunflow.report.sections.acquisition import funnel
 from qunflow.report.sections.activity_layers import activity_layers
+from qunflow.report.sections.cohorts import side_by_side
 from qunflow.report.sections.conversion import conversion
 from qunflow.report.sections.daily_content import pushes
 from qunflow.report.sections.groups import group_board
@@ -20,7 +21,7 @@ from qunflow.report.sections.reactions import told_back
 from qunflow.report.sections.retention import activity, stay
 from qunflow.report.sections.weekly_activity import weekly
 
-_RETENTION = (stay, stay_outlook, activity, churn_outlook, activity_layers)
+_RETENTION = (stay, side_by_side, stay_outlook, activity, churn_outlook, activity_layers)
 _GROUPS = (group_board, life_stages, leave_alarms, pushes, told_back)
 ORDER = (funnel, *_RETENTION, *_GROUPS, weekly, conversion, quality)
 

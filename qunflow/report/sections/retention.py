@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qunflow.report import select, wording
-from qunflow.report.charts import HeatRow, heatmap_svg
+from qunflow.report.charts import HeatMean, HeatRow, heatmap_svg
 from qunflow.report.grading import mark_of_all
 from qunflow.report.model import ReportData, Section, Words
 from qunflow.report.tables import figures_table
@@ -38,6 +38,8 @@ def _heat_section(data: ReportData, words: Words, *, key: str, name: str) -> Sec
         title=title,
         not_due=words.text("report.not_due"),
         corner=words.text("report.heat.corner"),
+        means=heat_means(figures, days, words),
+        means_label=words.text("compare.mean_label"),
     )
     table = figures_table(data, [*figures, *select.latest(data.figures, *ALSO[name])], words)
     note = words.text(f"report.{key}.note")
@@ -58,6 +60,17 @@ def heat_rows(data: ReportData, figures: list[Figure], days: list[str]) -> list[
         )
         for cohort in cohorts
     ]
+
+
+def heat_means(figures: list[Figure], days: list[str], words: Words) -> list[HeatMean]:
+    """Per day all people of the cohorts that have come due, and how many cohorts these are, shown or not."""
+    found = []
+    for day in days:
+        due = [f for f in figures if f.dimensions.get("day") == day and f.value is not None and f.denominator]
+        size = sum(f.denominator or 0 for f in due)
+        rate = sum(f.numerator or 0 for f in due) / size if size else None
+        found.append(HeatMean(rate, words.text("compare.mean_note", cohorts=len(due))))
+    return found
 
 
 def _sentence(key: str, figures: list[Figure], days: list[str], words: Words) -> str:

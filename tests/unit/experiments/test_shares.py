@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qunflow.experiments.shares import is_held_out, stable_lot, wilson_interval
+from qunflow.experiments.shares import difference_interval, is_held_out, stable_lot, wilson_interval
 
 
 def test_a_unit_keeps_its_lot() -> None:
@@ -49,3 +49,21 @@ def test_more_hits_than_people_is_refused() -> None:
     """A numerator above its denominator is a mistake of the caller, never a rate over 1."""
     with pytest.raises(ValueError, match="11 hits of 10"):
         wilson_interval(11, 10)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [((48, 80), (56, 70), (0.0524, 0.3339)), ((3, 10), (9, 10), (0.1705, 0.8090))],
+)
+def test_the_interval_of_a_difference_is_newcombe_s(
+    first: tuple[int, int], second: tuple[int, int], expected: tuple[float, float]
+) -> None:
+    """Two rows of table II of the 1998 paper, method 10, to the printed digits."""
+    found = difference_interval(first, second)
+    assert found is not None
+    assert tuple(round(end, 4) for end in found) == expected
+
+
+def test_a_difference_from_nobody_is_not_known() -> None:
+    """Where a group counts nobody there is no range."""
+    assert difference_interval((0, 0), (1, 2)) is None

@@ -10,6 +10,7 @@ import pytest
 from qunflow.report.charts import (
     Bar,
     FunnelRow,
+    HeatMean,
     HeatRow,
     Part,
     as_data_uri,
@@ -97,11 +98,18 @@ def test_nothing_and_zero_can_be_drawn(picture: str) -> None:
 
 
 def test_a_cell_that_is_not_due_is_marked_and_never_zero() -> None:
-    """未到期 is written where the window has not passed; a real 0 is 0%."""
-    told = words(heatmap_svg([HeatRow("01-05", 40, (0.0, None))], columns=("1 日", "30 日")))
-    assert "0%" in told
-    assert "未到期" in told
-    assert "n=40" in told
+    """A blank dashed cell where the window has not passed, told to pointer and reader; a real 0 is 0%."""
+    picture = heatmap_svg([HeatRow("01-05", 40, (0.0, None))], columns=("1 日", "30 日"))
+    assert words(picture) == ["", "1 日", "30 日", "01-05", "n=40", "0%"]
+    assert picture.count("stroke-dasharray") == 1
+    assert "01-05 30 日 未到期</title>" in picture
+
+
+def test_the_mean_says_over_how_many_and_is_blank_where_nothing_has_come_due() -> None:
+    """One weighted rate a column with its note; a column nobody has reached has neither."""
+    means = (HeatMean(0.5, "2 批"), HeatMean(None, "0 批"))
+    told = words(heatmap_svg([HeatRow("a", 9, (0.5, None))], columns=("x", "y"), means=means, means_label="合计"))
+    assert told[-3:] == ["合计", "50%", "2 批"]
 
 
 def test_many_columns_keep_not_due_cells_marked() -> None:
