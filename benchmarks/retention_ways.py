@@ -137,7 +137,9 @@ def prepared(way: str) -> None:
     if way == "qunflow":
         import ibis
 
-        import qunflow.retention.measuring  # noqa: F401
+        import qunflow.retention.measuring
+        import qunflow.store.event_logs
+        import qunflow.store.query_engines  # noqa: F401
 
         ibis.duckdb.connect()
 
