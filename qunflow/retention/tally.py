@@ -164,7 +164,7 @@ class Tally:
         mine = news.person > 0
         news, day = news.take(mine), day[mine]
         moving = (news.kind == self._kinds.join) | (news.kind == self._kinds.leave)
-        acting = np.isin(news.kind, self._kinds.active)
+        acting = _one_of(news.kind, self._kinds.active)
         regrouped = after.differing(before)
         linked = distinct(np.concatenate([before.linked(), after.linked()]))
         acted = news.person[acting & np.isin(news.person, linked)] if len(linked) else linked
@@ -182,7 +182,7 @@ class Tally:
         days = distinct(np.concatenate([ints(days_among(new_day)), self._days_of(families(regrouped, before, after))]))
         self._forget_matrix(distinct(np.concatenate([days, self._days_of(rebased)])))
         self.links = after
-        self._note_strangers(news.take(np.isin(news.kind, self._kinds.spoken)))
+        self._note_strangers(news.take(_one_of(news.kind, self._kinds.spoken)))
         return distinct(np.concatenate([days, affected]))
 
     def finish(self) -> Mapping[str, bytes | None]:
@@ -202,12 +202,12 @@ class Tally:
 
     def strangers(self) -> tuple[Ints, Ints, Ints]:
         """
-        Person, group and first day of those who spoke in a group that was not the one they were in.
+        Person, group and day of those who spoke in a group that was not the one they were in; a pair may come again.
 
         Who joins a second group only after speaking there, or is split from somebody who had joined, is passed over.
         """
-        content = self.part("strangers")
-        person, group, day = unpacked(content) if content else (ints(), ints(), ints())
+        parts = [unpacked(self.part(name) or b"\0") for name in self.names("strangers:")]
+        person, group, day = (np.concatenate([ints(), *(part[place] for part in parts)]) for place in range(3))
         return person, group, day
 
     def _count_moves(self, touched: Ints, new: Moves, before: Links, after: Links) -> tuple[People, People, Ints]:
@@ -292,19 +292,28 @@ class Tally:
         firsts, lasts = self.column("first_act"), self.column("last_act")
         first_before, last_before = firsts.take(people), lasts.take(people)
         joined = self.column("joined").take(people)
-        counted = ~np.isin(people, anew) & (joined != NO_DAY)
-        each = np.repeat(counted, np.diff([*starts, len(day)]))
-        gone = day[each] - np.repeat(joined, np.diff([*starts, len(day)]))[each]
         last = np.maximum(last_before, last_new)
+        counted = joined != NO_DAY
+        counted[_places(people, anew)] = False
+        often = np.diff(starts, append=len(day))
+        self._count_days(day, np.repeat(joined, often), np.repeat(counted, often))
+        near = counted & (last_before < joined + max(DAYS)) & (last > joined)
+        joined, last_before, reached = joined[near], last_before[near], last[near]
         for place, k in enumerate(DAYS):
-            self.cells.add(day[each][gone == k] - k, CLASSIC + place)
-            reached = counted & (last >= joined + k) & (last_before < joined + k)
-            self.cells.add(joined[reached], ROLLING + place)
+            self.cells.add(joined[(reached >= joined + k) & (last_before < joined + k)], ROLLING + place)
         self._put_column("last_act", people, last)
         earlier = (first_before == NO_DAY) | (day[starts] < first_before)
         self._put_column("first_act", people[earlier], day[starts][earlier])
         rebased: Ints = people[earlier & (first_before != NO_DAY)]
         return rebased
+
+    def _count_days(self, day: Ints, joined: Ints, counted: Truths) -> None:
+        """Count days of activity that lie one of the looked at days after joining."""
+        gone = day - joined
+        due = counted & (gone > 0) & (gone <= max(DAYS))
+        gone, joined = gone[due], joined[due]
+        for place, k in enumerate(DAYS):
+            self.cells.add(joined[gone == k], CLASSIC + place)
 
     def _days_of(self, people: Ints) -> Ints:
         """The days any of these was active on, by the numbers that were written."""
@@ -345,13 +354,38 @@ class Tally:
         away = (self.column("home").take(meant) != said.group) | (day < self.column("joined").take(meant))
         if not away.any():
             return
-        told = (said.person[away], said.group[away], day[away])
-        person, group, day = (np.concatenate(pair) for pair in zip(self.strangers(), told, strict=True))
-        order = np.lexsort((day, group, person))
-        person, group, day = person[order], group[order], day[order]
-        first = np.ones(len(order), bool)
-        first[1:] = (person[1:] != person[:-1]) | (group[1:] != group[:-1])
-        self.changes["strangers"] = packed([person[first], group[first], day[first]])
+        names = self.names("strangers:")
+        told = _earliest(said.person[away], said.group[away], day[away])
+        following = int(names[-1].partition(":")[2]) + 1 if names else 0
+        if len(names) >= MOST_SEGMENTS:
+            told = _earliest(*(np.concatenate(pair) for pair in zip(self.strangers(), told, strict=True)))
+            self.changes |= dict.fromkeys(names)
+        self.changes[f"strangers:{following:06d}"] = packed(told)
+
+
+def _earliest(person: Ints, group: Ints, day: Ints) -> tuple[Ints, Ints, Ints]:
+    """Each person and group once, with the first day."""
+    order = np.lexsort((day, group, person))
+    person, group, day = person[order], group[order], day[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (person[1:] != person[:-1]) | (group[1:] != group[:-1])
+    return person[first], group[first], day[first]
+
+
+def _places(keys: Ints, wanted: Ints) -> Ints:
+    """Where wanted keys stand; ``keys`` are in order, and those that are not among them are left out."""
+    place = np.searchsorted(keys, wanted)
+    there = place < len(keys)
+    place, wanted = place[there], wanted[there]
+    found: Ints = place[keys[place] == wanted]
+    return found
+
+
+def _one_of(kind: Ints, wanted: Sequence[int]) -> Truths:
+    found = np.zeros(len(kind), bool)
+    for one in wanted:
+        found |= kind == one
+    return found
 
 
 def _first(people: People, wanted: Ints) -> Ints:
