@@ -18,6 +18,8 @@ from xml.parsers import expat
 from qunflow.errors import BadInput
 
 SIZE_LIMIT_BYTES = 64 * 1024
+# A clock outside of these is broken, and days before year 1 or after 9999 cannot be counted at all.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 DEPTH_LIMIT = 4
 _NEXT_STEP = "look at the callback in the inbox; it stays quarantined"
 
@@ -176,6 +178,9 @@ def _required(values: Mapping[str, str], name: str) -> str:
 
 def _instant(values: Mapping[str, str]) -> datetime:
     try:
-        return datetime.fromtimestamp(int(_required(values, "CreateTime")), UTC)
+        at = datetime.fromtimestamp(int(_required(values, "CreateTime")), UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise BadInput("a callback has an unreadable CreateTime", _NEXT_STEP) from error
+    if not EARLIEST <= at < LATEST:
+        raise BadInput("a callback has a CreateTime of another age", _NEXT_STEP)
+    return at

@@ -26,6 +26,9 @@ USUAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "submitted_at": ("提交时间", "填表时间", "created_at", "submitted_at"),
 }
 _ENCODINGS = ("utf-8-sig", "gb18030")
+LONGEST_KEY = 128
+# Answers are texts and lists of them; what is nested deeper was made to hurt whoever walks through it.
+_DEEPEST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,15 @@ class FormMap:
         return bool(columns & {name for name in (*wanted, *usual) if name})
 
 
+def is_too_deep(read: object) -> bool:
+    """Whether parsed JSON is nested deeper than any form or order."""
+    level = [read]
+    for _ in range(_DEEPEST):
+        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [child for one in inner for child in one]
+    return bool(level)
+
+
 def pushed_entry(body: Mapping[str, object], form: FormMap) -> Entry:
     """
     The entry inside a form's push.
@@ -65,7 +77,7 @@ def pushed_entry(body: Mapping[str, object], form: FormMap) -> Entry:
     if not isinstance(row, Mapping):
         raise BadInput(f"a push of form {form.form} has no entry object", "check the form's push settings")
     serial = plain(row.get("serial_number"))
-    if not serial:
+    if not serial or len(serial) > LONGEST_KEY:
         raise BadInput(f"a push of form {form.form} has no serial_number", "check the form's push settings")
     return entry_of(row, form, source=f"form/{form.form}", key=serial, row_ref=f"entry {serial}")
 
@@ -118,7 +130,7 @@ def _numbered(
 ) -> Entry:
     whole = json.dumps(row, ensure_ascii=False, sort_keys=True, default=str)
     key = form.value(row, "serial") or fingerprint(whole)
-    return entry_of(row, form, source=f"file/{file_name}", key=key[:128], row_ref=f"row {number}")
+    return entry_of(row, form, source=f"file/{file_name}", key=key[:LONGEST_KEY], row_ref=f"row {number}")
 
 
 def _rows(content: bytes, file_name: str) -> list[dict[str, object]]:
@@ -152,7 +164,15 @@ def _json_rows(text: str, file_name: str) -> list[dict[str, object]]:
         raise BadInput(
             f"{file_name}:{error.lineno}:{error.colno}: {error.msg.removesuffix(' at')}", "export the form again"
         ) from error
+    except RecursionError as error:
+        raise _too_deep(file_name) from error
+    if is_too_deep(found):
+        raise _too_deep(file_name)
     rows = found.get("entries", found.get("data")) if isinstance(found, dict) else found
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise BadInput(f"{file_name} is not a list of rows", 'write [{…}, …] or {"entries": [{…}, …]}')
     return [row.get("entry", row) if isinstance(row.get("entry"), dict) else row for row in rows]
+
+
+def _too_deep(file_name: str) -> BadInput:
+    return BadInput(f"{file_name} is nested too deeply for a form", "export the form again")

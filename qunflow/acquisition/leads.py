@@ -84,12 +84,12 @@ class Sorted:
 
 
 def plain(value: object) -> str:
-    """A form value as trimmed text with full-width digits and letters made ordinary; a list is joined."""
+    """A form value as trimmed text with full-width digits and letters made ordinary, without NUL; a list is joined."""
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
         return "、".join(plain(item) for item in value)
-    return unicodedata.normalize("NFKC", str(value)).strip()
+    return unicodedata.normalize("NFKC", str(value)).replace("\0", "").strip()
 
 
 def e164(raw: str, region: str = "CN") -> str | None:
@@ -117,7 +117,11 @@ def instant_said(raw: str, zone: ZoneInfo) -> datetime | None:
     moment = _iso(text) or _by_shape(text.replace("-", "/").replace(".", "/", 2))
     if moment is None:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        # The empty date of some exports, 0001-01-01, has no instant in UTC.
+        return None
 
 
 def _iso(text: str) -> datetime | None:

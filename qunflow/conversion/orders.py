@@ -55,9 +55,9 @@ def instant(text: object) -> datetime | None:
     """An ISO 8601 instant with a zone, in UTC; anything else is None: a time without a zone could be any hour."""
     try:
         read = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        return read.astimezone(UTC) if read is not None and read.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return read.astimezone(UTC) if read is not None and read.tzinfo is not None else None
 
 
 def read_order(body: Mapping[str, Any]) -> Order | str:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from qunflow.acquisition.forms import is_too_deep
 from qunflow.web.guard import MAX_BODY_BYTES
 from qunflow.web.refusals import Refusal
 
@@ -45,7 +46,7 @@ def json_object(body: bytes) -> dict[str, Any]:
         json.dumps(read, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "not_json") from error
-    if not isinstance(read, dict):
+    if not isinstance(read, dict) or is_too_deep(read):
         raise Refusal(400, "not_json")
     return read
 

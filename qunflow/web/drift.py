@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qunflow.acquisition.forms import USUAL_COLUMNS
+from qunflow.acquisition.leads import plain
 from qunflow.settings.workspace import Form
 
 _SERIAL = USUAL_COLUMNS["serial"]
@@ -56,7 +57,7 @@ def serial_of(body: Mapping[str, Any]) -> str:
     """The number of the entry within its form, empty when it has none."""
     inside = body.get("entry")
     number = inside.get("serial_number") if isinstance(inside, dict) else None
-    return str(number).strip() if _is_number(number) else ""
+    return plain(number) if _is_number(number) else ""
 
 
 def drift_of(body: Mapping[str, Any], form: Form) -> Drift:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -34,7 +35,9 @@ router = APIRouter()
 log = logging.getLogger(__name__)
 
 Fen = Annotated[int, Field(strict=True, ge=0, le=MAX_FEN)]
-Short = Annotated[str, Field(max_length=64)]
+# No control characters: PostgreSQL keeps no NUL, and no shop means one.
+Short = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Payday = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
 
 
 class OrderHook(BaseModel):
@@ -42,10 +45,10 @@ class OrderHook(BaseModel):
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
-    order_no: Annotated[str, Field(min_length=1, max_length=64)]
+    order_no: Annotated[Short, Field(min_length=1)]
     status: Literal["paid", "refunded"]
     amount_fen: Fen
-    paid_at: AwareDatetime
+    paid_at: Payday
     refunded_fen: Fen | None = None
     external_userid: Short = ""
     unionid: Short = ""

@@ -100,6 +100,8 @@ def test_a_dissolved_group_and_unknown_events_are_told_apart() -> None:
         contact("add_external_contact").replace(b"<UserID>helper</UserID>", b""),
         contact("add_external_contact").replace(b"1763700001", b"soon"),
         contact("add_external_contact").replace(b"1763700001", b"9" * 30),
+        contact("add_external_contact").replace(b"1763700001", b"253402300799"),
+        contact("add_external_contact").replace(b"1763700001", b"-62135596800"),
     ],
 )
 def test_hostile_or_broken_callbacks_are_refused(hostile: bytes) -> None:

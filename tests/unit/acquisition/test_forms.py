@@ -28,7 +28,16 @@ def test_a_push_is_read_by_the_configured_fields() -> None:
     assert (entry.source, entry.source_key, entry.phone, entry.channel) == ("form/Oet50U", "7", "138", "poster")
 
 
-@pytest.mark.parametrize("body", [{"form": "Oet50U"}, {"entry": []}, {"entry": {"field_2": "138"}}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"form": "Oet50U"},
+        {"entry": []},
+        {"entry": {"field_2": "138"}},
+        {"entry": {"serial_number": "\0"}},
+        {"entry": {"serial_number": "7" * 129}},
+    ],
+)
 def test_a_push_without_entry_or_serial_is_refused(body: dict[str, object]) -> None:
     """A push that cannot be told apart from another one is no lead."""
     with pytest.raises(BadInput, match="Oet50U"):
@@ -83,6 +92,8 @@ def test_a_row_without_serial_gets_a_keyed_digest() -> None:
         (b"\xff\xfe\x00\xd8\xff", "bytes.csv", "neither UTF-8 nor GBK"),
         (b'[{"a": 1,]', "broken.json", "broken.json:1:"),
         (b'{"a": 1}', "object.json", "not a list"),
+        (b'[{"phone": ' + b"[" * 400 + b"]" * 400 + b"}]", "deep.json", "nested too deeply"),
+        (b"[" * 100_000, "endless.json", "nested too deeply"),
     ],
 )
 def test_an_unreadable_file_is_named(content: bytes, name: str, said: str) -> None:

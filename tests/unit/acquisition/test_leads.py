@@ -51,6 +51,8 @@ def test_a_phone_becomes_e164_or_nothing(typed: str, expected: str | None) -> No
         ("2026-03-02T01:30:00.000Z", datetime(2026, 3, 2, 1, 30, tzinfo=UTC)),
         ("2026年3月2日 09:30", datetime(2026, 3, 2, 1, 30, tzinfo=UTC)),
         ("昨天", None),
+        ("0001-01-01 00:00:00", None),
+        ("9999-12-31T23:59:59-10:00", None),
     ],
 )
 def test_a_time_without_zone_is_local(typed: str, expected: datetime | None) -> None:

@@ -51,6 +51,7 @@ def test_a_refund(given_back: dict[str, Any], refunded: int) -> None:
         ({"amount_fen": 10**12}, "bad_amount"),
         ({"paid_at": "2026-03-07 12:30"}, "bad_time"),
         ({"paid_at": "yesterday"}, "bad_time"),
+        ({"paid_at": "0001-01-01T00:00:00+14:00"}, "bad_time"),
         ({"paid_at": 1_772_000_000}, "bad_time"),
         ({"status": "refunded", "refunded_fen": 2991}, "bad_refund"),
     ],
