@@ -7,6 +7,8 @@ optional; PostgreSQL is a server somewhere. An engine that is not there is refus
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -193,6 +195,8 @@ def _spark(log: EventLog, url: str) -> Iterator[Placed]:
     import ibis
     from pyspark.sql import SparkSession
 
+    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
+        raise ConfigurationError("Spark needs Java, and there is none here", "install Java 17, or say JAVA_HOME=…")
     builder = SparkSession.builder.master(url or "local[2]").config("spark.sql.session.timeZone", "UTC")
     session = builder.config("spark.ui.enabled", "false").getOrCreate()
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -138,3 +140,16 @@ def test_an_engine_that_is_not_installed_ends_with_a_code(
 
     assert left.value.code == 2
     assert "qunflow[spark]" in capsys.readouterr().err
+
+
+def test_spark_without_java_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package alone is not enough; what is missing is said before anything is started."""
+    log = as_log([("a", "join", CHANGES[0], "g")], tmp_path, as_file=True)
+    monkeypatch.setattr("qunflow.store.query_engines.find_spec", lambda name: True)
+    monkeypatch.setattr("qunflow.store.query_engines.shutil.which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pyspark", ModuleType("pyspark"))
+    monkeypatch.setitem(sys.modules, "pyspark.sql", SimpleNamespace(SparkSession=None))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+
+    with pytest.raises(ConfigurationError, match="needs Java"), placed(log, "spark"):
+        pass
