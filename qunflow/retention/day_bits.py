@@ -57,6 +57,11 @@ class Ahead:
     words: tuple[ir.IntegerValue, ...]
     beyond: ir.BooleanValue
 
+    def on(self, day: int) -> ir.IntegerValue:
+        """1 if something came on that day, 0 if not."""
+        number, bit = divmod(day, WORD_DAYS)
+        return (self.words[number] >> bit) & 1
+
     def between(self, since: int, until: int) -> ir.BooleanValue:
         """Whether something came on one of these days, both included."""
         return ibis.or_(
@@ -70,7 +75,7 @@ class Ahead:
     def _part(self, number: int, since: int, until: int) -> ir.BooleanValue:
         low, high = max(since - number * WORD_DAYS, 0), min(until - number * WORD_DAYS, WORD_DAYS - 1)
         rest = self.words[number] >> low if low else self.words[number]
-        return (rest if high == WORD_DAYS - 1 else rest % (1 << (high - low + 1))) != 0
+        return (rest if high == WORD_DAYS - 1 else rest & ((1 << (high - low + 1)) - 1)) != 0
 
 
 def with_days(starts: ir.Table, acts: ir.Table, offsets: Sequence[Offset], days: DaySpan, count: int) -> ir.Table:
@@ -129,7 +134,7 @@ def _cut(
         left = [*words[number:], *[none] * (count + 1)]
         for n, (word, following) in enumerate(pairwise(left[: count + 1])):
             # The following word lends its lowest bits, which come after what is left of this one.
-            lent = (following % (ibis.literal(1, "int64") << skipped)) << (WORD_DAYS - skipped)
+            lent = (following & ((ibis.literal(1, "int64") << skipped) - 1)) << (WORD_DAYS - skipped)
             ahead[n].append((inside, (word >> skipped) | lent))
         rest = [left[count] >> skipped, *words[number + count + 1 :]]
         beyond.append((inside, ibis.or_(*(bits != 0 for bits in rest))))

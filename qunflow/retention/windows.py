@@ -89,13 +89,15 @@ def window_counts(seen: Seen, query: Query, first: int, offsets: Sequence[Offset
     rows = starts = firsts.mutate(start=_place(firsts.anchor_us, query, offsets))
     if acts and days:
         marked, ahead = _with_bits(starts, seen, query, offsets, days)
-        rows = marked.mutate(**{w.name: _one_if(_by_bits(ahead, w)) for w in acts})
+        rows = marked.mutate(**{w.name: _by_bits(ahead, w) for w in acts})
     elif acts:
         rows = _beside(query, starts, _acted(starts, seen.returns, acts, query, offsets))
     if seen.moves is not None:
         rows = _beside(query, rows, _stayed(starts, seen.moves, stays, query))
     counts = {window.name: rows[window.name].fill_null(0).sum() for window in columns}
-    return rows.group_by(["cohort", "split"]).aggregate(size=rows.count(), **counts)
+    if query.split_by:
+        return rows.group_by(["cohort", "split"]).aggregate(size=rows.count(), **counts)
+    return rows.group_by("cohort").aggregate(size=rows.count(), **counts).mutate(split=ibis.literal(""))
 
 
 def _with_bits(
@@ -109,8 +111,12 @@ def _with_bits(
     return rows, ahead_of(rows, count)
 
 
-def _by_bits(ahead: Ahead, window: Window) -> ir.BooleanValue:
-    return ahead.later(window.since) if window.until is None else ahead.between(window.since, window.until)
+def _by_bits(ahead: Ahead, window: Window) -> ir.IntegerValue:
+    if window.until is None:
+        return _one_if(ahead.later(window.since))
+    return (
+        ahead.on(window.since) if window.since == window.until else _one_if(ahead.between(window.since, window.until))
+    )
 
 
 def _start_keys(query: Query) -> list[str]:
