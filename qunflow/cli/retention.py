@@ -1,8 +1,8 @@
 """
-``qunflow retention``: retention of a log, straight from a file and without a workspace.
+``qunflow retention``: retention of a log straight from a file, or of the workspace's own history.
 
 Reads the command line and the files; what is measured is said in ``qunflow.retention``, how it looks in
-``retention_output``. Nothing is written.
+``retention_output``, where the history comes from in ``retention_history``. Only ``--out`` writes anything.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from qunflow.cli.options import WorkspaceOption
 from qunflow.errors import BadInput
 
 if TYPE_CHECKING:
     from qunflow.retention.query import Query
     from qunflow.retention.result import Measured
 
-app = App(name="retention", help="直接从一份日志算留存表 (retention of a log)")
+app = App(name="retention", help="从一份日志，或工作区自己的历史算留存表 (retention of a log)")
 
 EngineOption = Annotated[
     str,
@@ -36,39 +37,79 @@ EngineUrlOption = Annotated[
 @app.default
 def retention(
     *,
-    events: Annotated[Path, Parameter(help="日志文件:Parquet、CSV、Excel 或 JSONL")],
+    events: Annotated[Path | None, Parameter(help="日志文件:Parquet、CSV、Excel 或 JSONL")] = None,
+    history: Annotated[
+        bool, Parameter(negative="", help="不读文件，算工作区自己的历史 (the workspace's history)")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    community: Annotated[str, Parameter(help="和 --history 一起：哪个社群；只有一个时可不写 (one community)")] = "",
     columns: Annotated[
         str, Parameter(name="--map", help="列对应:actor=…,event=…,at=…[,group=…,props=…];默认列名就叫这些")
     ] = "",
     query: Annotated[Path | None, Parameter(help="查询(JSON);留空则按首次事件分批")] = None,
     aliases: Annotated[Path | None, Parameter(help="同一个人的别名:JSON {别名: 本名} 或两列 CSV")] = None,
-    period: Annotated[Literal["hour", "day", "week", "month"], Parameter(help="没有查询时:按什么分批")] = "week",
+    period: Annotated[
+        Literal["hour", "day", "week", "month"] | None, Parameter(help="没有查询时:按什么分批，默认 week")
+    ] = None,
     kinds: Annotated[str, Parameter(help="没有查询时:哪些事件算,用逗号分开;留空表示全部")] = "",
+    split_by: Annotated[
+        str,
+        Parameter(
+            help="每批再分开：channel、inviter、entry、campaign、group_kind、owner，文件里可以是任何一列 (split)"
+        ),
+    ] = "",
+    compare: Annotated[
+        str, Parameter(help="把哪几批放在一起看，用逗号分开，如 2026-03-02,2026-03-09 (side by side)")
+    ] = "",
     zone: Annotated[
         str, Parameter(help="没写时区的时间按哪个时区;没有查询时也按它分天,有查询时按查询里的 timezone")
     ] = "UTC",
     drop_duplicates: Annotated[bool, Parameter(negative="", help="完全相同的行只算一次")] = False,
-    format: Annotated[Literal["table", "csv", "json", "html"], Parameter(help="输出格式")] = "table",  # noqa: A002
+    format: Annotated[Literal["table", "csv", "json", "html", "xlsx"], Parameter(help="输出格式")] = "table",  # noqa: A002
+    out: Annotated[Path | None, Parameter(help="写到哪个文件；xlsx 一定要写 (where to)")] = None,
     engine: EngineOption = "duckdb",
     engine_url: EngineUrlOption = "",
 ) -> int:
     """
-    Print retention by cohorts: by a query, or by the period of the first event.
+    Print retention by cohorts: of a log by a query or by the period of the first event, or of the own history.
 
     Cell 0 is the size of the cohort. A cell that has not come due is blank, 0 is a 0.
     """
     from qunflow.cli import retention_output
 
-    asked = _query(query) if query else _by_first_event(period, kinds, zone)
-    if drop_duplicates:
-        asked = replace(asked, drop_duplicates=True)
-    found = measured(events, columns, asked, _aliases(aliases), zone, engine, engine_url)
-    if query is None:
-        found = replace(found, rows=tuple(row for row in found.rows if row.counts[0]))
-        if not found.rows:
-            raise BadInput(f"{events.name} has no event of these kinds", "check --kinds against the names in the file")
-    print(retention_output.FORMATS[format](found), end="")
+    retention_output.require_target(format, out)
+    if history == (events is not None):
+        raise BadInput("there must be one thing to measure", "give --events FILE, or --history for the workspace's own")
+    if events is None:
+        from qunflow.cli.retention_history import measured_history
+
+        _require_unused(columns=columns, aliases=aliases, kinds=kinds)
+        given = _json_query(query) if query else None
+        found = measured_history(workspace, community, given, period or "", split_by, engine, engine_url)
+    else:
+        asked = _query(query) if query else _by_first_event(period or "week", kinds, zone)
+        dropped = drop_duplicates or asked.drop_duplicates
+        asked = replace(asked, drop_duplicates=dropped, split_by=split_by or asked.split_by)
+        found = measured(events, columns, asked, _aliases(aliases), zone, engine, engine_url)
+        if query is None:
+            found = _with_somebody(found, events)
+    names = [name.strip() for name in compare.split(",") if name.strip()]
+    retention_output.hand_out(found, names, format, out)
     return 0
+
+
+def _with_somebody(found: Measured, path: Path) -> Measured:
+    found = replace(found, rows=tuple(row for row in found.rows if row.counts[0]))
+    if not found.rows:
+        raise BadInput(f"{path.name} has no event of these kinds", "check --kinds against the names in the file")
+    return found
+
+
+def _require_unused(**options: object) -> None:
+    for name, value in options.items():
+        if value:
+            option = {"columns": "--map"}.get(name, f"--{name}")
+            raise BadInput(f"{option} is about a file, and --history reads none", f"leave out {option}")
 
 
 @app.command
@@ -126,10 +167,14 @@ def _by_first_event(period: Literal["hour", "day", "week", "month"], kinds: str,
 def _query(path: Path) -> Query:
     from qunflow.retention.query import read_query
 
+    return read_query(_json_query(path))
+
+
+def _json_query(path: Path) -> dict[str, Any]:
     given = _json(path)
     if not isinstance(given, dict):
         raise BadInput(f"{path.name} holds no query", 'write one JSON object, such as {"period": "week"}')
-    return read_query(given)
+    return given
 
 
 def _aliases(path: Path | None) -> dict[str, str]:

@@ -1,0 +1,155 @@
+"""``qunflow retention --history``: the workspace's own events, split by what the store knows of each join."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import insert, select
+
+from qunflow.cli import main
+from qunflow.settings.environment import load_environment
+from qunflow.settings.scaffold import write_workspace
+from qunflow.settings.workspace import load_workspace
+from qunflow.store.engine import Store
+from qunflow.store.history import History
+from qunflow.store.members import sync_groups
+from qunflow.store.migrate import upgrade
+from qunflow.store.tables import groups, memberships, persons, runs
+
+MONDAY = datetime(2026, 1, 5, 2, tzinfo=UTC)
+LOOKED = datetime(2026, 1, 14, 4, tzinfo=UTC)
+# Who, how the roster says they came, whether they leave on the second day; the fifth was never on a roster.
+PEOPLE = (
+    (1, {"channel": "poster-a"}, False),
+    (2, {"channel": "poster-a"}, True),
+    (3, {"pulled_in": True, "inviter_userid": "owner_zhou"}, False),
+    (4, {"channel": "store-b"}, False),
+    (5, None, True),
+)
+
+
+def event(kind: str, person: int, group: int, at: datetime, **more: str) -> dict[str, Any]:
+    about = {"kind": kind, "person_id": person, "group_id": group, "happened_at": at, "recorded_at": LOOKED, **more}
+    return {"event_key": f"{kind}:{person}:{at}", "local_day": (at + timedelta(hours=8)).date(), **about}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace whose first week saw five people join its first group, two of whom left on the second day."""
+    folder = write_workspace(tmp_path / "brand", None, date(2026, 1, 1))
+    monkeypatch.delenv("QUNFLOW_DATABASE_URL", raising=False)
+    (folder / "state").mkdir(exist_ok=True)
+    environment = load_environment(folder)
+    upgrade(environment.database_url)
+    store, workspace = Store.open(environment.database_url), load_workspace(folder)
+    community = workspace.communities[0]
+    events = []
+    with store.writing() as conn:
+        sync_groups(conn, workspace)
+        ids = {row.group_key: row.group_id for row in conn.execute(select(groups))}
+        group = ids[community.groups[0].key]
+        conn.execute(insert(persons), [{"person_id": person, "created_at": MONDAY} for person, _, _ in PEOPLE])
+        for person, how, leaves in PEOPLE:
+            at = MONDAY + timedelta(minutes=person)
+            events.append(event("join", person, group, at, props='{"pulled_in": false}'))
+            if leaves:
+                events.append(event("leave", person, group, at + timedelta(days=1)))
+            if how is not None:
+                stay = {"group_id": group, "person_id": person, "joined_at": at, "last_seen_at": LOOKED}
+                conn.execute(insert(memberships), stay | how)
+        frame = pd.DataFrame(events).fillna({"props": "{}"})
+        History(environment.history_dir, store).append(conn, "test", "test", frame)
+        run = {"community": community.key, "stage": "retention", "day": LOOKED.date(), "state": "completed"}
+        conn.execute(insert(runs), {**run, "dry_run": False, "started_at": LOOKED, "finished_at": LOOKED})
+    store.close()
+    return folder
+
+
+def asked(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, Any]:
+    with pytest.raises(SystemExit) as left:
+        main(["retention", "--history", *map(str, words), "--format", "json"])
+    assert int(left.value.code or 0) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_the_own_history_is_measured_as_far_as_a_stage_looked(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Days of the community, stay and activity of first joins; what lies after the last look has not come due."""
+    found = asked(capsys, "-w", home)
+
+    assert found["labels"] == ["2026-01-05"]
+    assert found["counts"] == [[5, 3, None, None, None, None, 0, None, None, None, None]]
+    assert found["definition"]["timezone"] == "Asia/Shanghai"
+    assert found["as_of"] == "2026-01-14T12:00:00+08:00"
+
+
+@pytest.mark.parametrize(
+    ("dimension", "parts"),
+    [
+        ("channel", {"": (2, 1), "poster-a": (2, 1), "store-b": (1, 1)}),
+        ("inviter", {"": (4, 2), "owner_zhou": (1, 1)}),
+        ("entry", {"pulled_in": (1, 1), "self_joined": (4, 2)}),
+        ("campaign", {"spring-orange": (5, 3)}),
+        ("group_kind", {"benefit_group": (5, 3)}),
+        ("owner", {"owner_zhou": (5, 3)}),
+    ],
+)
+def test_each_dimension_splits_without_losing_anybody(
+    dimension: str, parts: dict[str, tuple[int, int]], home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The roster's word goes before the event's; who was on no roster is a part of their own."""
+    found = asked(capsys, "-w", home, "--split-by", dimension)
+
+    seen = {part: tuple(cells[:2]) for part, cells in zip(found["splits"], found["counts"], strict=True)}
+    assert seen == parts
+    assert sum(size for size, _ in seen.values()) == 5
+
+
+def test_a_query_of_ones_own_keeps_its_fields(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also with a dimension named inside it, and on another engine."""
+    query: dict[str, Any] = {
+        "period": "day",
+        "target_event": "join",
+        "cohort_rule": "first_time",
+        "split_by": "channel",
+    }
+    query |= {"definitions": ["stay"], "days": [1], "total_intervals": 1, "date_to": "2026-01-05"}
+    path = tmp_path / "query.json"
+    path.write_text(json.dumps({**query, "as_of": "2026-01-07"}), encoding="utf-8")
+
+    duck = asked(capsys, "-w", home, "--query", path)
+    polars = asked(capsys, "-w", home, "--query", path, "--engine", "polars")
+
+    assert duck["counts"] == polars["counts"] == [[2, 1], [2, 1], [1, 1]]
+    assert duck["splits"] == polars["splits"] == ["", "poster-a", "store-b"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--split-by", "chanel"), "did you mean 'channel'"),
+        (("--kinds", "join"), "leave out --kinds"),
+        (("--community", "nobody"), "nobody"),
+    ],
+)
+def test_what_does_not_fit_the_history_is_refused(
+    words: tuple[str, ...], said: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In words, with what would do."""
+    with pytest.raises(SystemExit) as left:
+        main(["retention", "--history", "-w", str(home), *words])
+    assert int(left.value.code or 0) != 0
+    assert said in capsys.readouterr().err
+
+
+def test_who_was_on_no_roster_is_told_beside_the_parts(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They mostly left early, so that the named channels look better than they are; entry is known of everybody."""
+    for dimension, told in (("channel", True), ("entry", False)):
+        with pytest.raises(SystemExit):
+            main(["retention", "--history", "-w", str(home), "--split-by", dimension])
+        assert ("不明的有 2 人" in capsys.readouterr().out) == told
