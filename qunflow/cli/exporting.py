@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from qunflow.store.exporting.ordering import Order, Source
     from qunflow.web.ports import Exporter
 
-Name = Literal["figures", "members", "groups", "leads", "orders", "outbox", "quarantine", "events"]
+Name = Literal["figures", "members", "groups", "leads", "orders", "outbox", "quarantine", "events", "retention"]
 NameArgument = Annotated[Name, Parameter(help="导出什么 (which list)")]
 OutOption = Annotated[Path, Parameter(help="写到哪里：.csv、.xlsx 或 .parquet (where to)")]
 DayOption = Annotated[date | None, Parameter(help="只要这一天 (one day)")]
@@ -56,10 +56,47 @@ def export(
 
     if day is not None and (since is not None or until is not None):
         raise BadInput("--day is given together with --since or --until", "give one day, or the ends of a span")
+    if name == "retention":
+        _require_as_of(out, since, until)
+        return _retention_book(workspace, out, day, community, language, by or actor())
     with _opened(workspace, language) as source:
         order = Order(name, out, by or actor(), community, day or since, day or until)
         rows = fulfil(order, source, SystemClock().now())
         print(source.words.text("exporting.written", rows=f"{rows:,}", path=out))
+    return 0
+
+
+def _require_as_of(out: Path, since: date | None, until: date | None) -> None:
+    if since is not None or until is not None:
+        raise BadInput("retention is told as of one day", "give --day, or nothing for the newest")
+    if out.suffix.lower() != ".xlsx":
+        raise BadInput(f"{out.name} is no workbook", "name a file that ends in .xlsx")
+
+
+def _retention_book(
+    workspace: Path | None, out: Path, day: date | None, community: str, language: str | None, by: str
+) -> int:
+    """The workbook of one community, noted in the audit log like every export."""
+    from qunflow.cli.report import opened_source
+    from qunflow.language import catalogue
+    from qunflow.report import write_retention_book
+    from qunflow.store import audit
+
+    with opened_source(workspace) as source:
+        known = [one.key for one in source.workspace.communities]
+        if not community and len(known) != 1:
+            raise BadInput(f"the workspace has {len(known)} communities", f"name one: --community {', '.join(known)}")
+        key, words = community or known[0], catalogue(language or source.lang)
+        written: list[int] = []
+
+        def note(rows: int) -> None:
+            written.append(rows)
+            detail = {"rows": rows, "format": ".xlsx", "community": key, "since": "", "until": str(day or "")}
+            act = partial(audit.record, actor=by, action="export", subject="retention", detail=detail)
+            source.store.write(partial(act, at=source.clock.now()))
+
+        write_retention_book(source, out, key, lang=words.lang, day=day, note=note)
+        print(words.text("exporting.written", rows=f"{written[0]:,}", path=out))
     return 0
 
 

@@ -27,6 +27,9 @@ LangOption = Annotated[Literal["zh", "en"] | None, Parameter(help="报告语言,
 OutOption = Annotated[Path | None, Parameter(help="写到哪里,默认 <工作区>/report.html (where to write)")]
 DayOption = Annotated[date | None, Parameter(help="截至哪天,默认最近跑过的一天 (last day)")]
 DaysOption = Annotated[int, Parameter(help="一共几天 (days shown)")]
+CohortsOption = Annotated[
+    str, Parameter(help="把哪几批放在一起看，用逗号分开，如 2026-03-02,2026-03-09，默认最近几批 (side by side)")
+]
 CommunityOption = Annotated[str, Parameter(help="只看一个社群的 key (one community)")]
 
 
@@ -50,6 +53,7 @@ def report(
     day: DayOption = None,
     days: DaysOption = 7,
     community: CommunityOption = "",
+    cohorts: CohortsOption = "",
 ) -> int:
     """Write the report of a workspace, or print its figures."""
     from qunflow.language import catalogue
@@ -64,7 +68,8 @@ def report(
             return 0
         tongue = lang or source.lang
         target = out or source.directory / "report.html"
-        path = write_report(source, target, lang=tongue, day=day, days=days, community=community)
+        chosen = tuple(name.strip() for name in cohorts.split(",") if name.strip())
+        path = write_report(source, target, lang=tongue, day=day, days=days, community=community, cohorts=chosen)
         print(catalogue(tongue).text("report.written", path=path, size=path.stat().st_size // 1024))
     return 0
 

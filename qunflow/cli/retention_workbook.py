@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from qunflow.cli.retention_comparing import column_told, lines
 from qunflow.cli.retention_output import told_beside
-from qunflow.report.spreadsheet import Block, Points, Rate, Sheet, Value, write_book
+from qunflow.report.spreadsheet import Block, Rate, Sheet, Value, write_book
+from qunflow.report.workbook import DIFFERENCE, difference_row, heads
 from qunflow.retention.comparing import Difference
 
 if TYPE_CHECKING:
@@ -78,25 +79,6 @@ def _people(found: Measured, words: Catalogue) -> Sheet:
 
 
 def _compared(found: Measured, told: Sequence[Difference], words: Catalogue) -> Sheet:
-    head = [words.text(f"compare.book.{name}") for name in DIFFERENCE_COLUMNS]
     rows = [difference_row(one, column_told(found.columns[one.later.day], words), words) for one in told]
     said = [(line,) for line in lines(found, told, words)] or [(words.text("compare.empty"),)]
-    return Sheet(words.text("compare.book.compared"), (Block("", head, rows), Block("", (), said)))
-
-
-DIFFERENCE_COLUMNS = (
-    "figure", "later", "later_people", "later_size", "earlier", "earlier_people", "earlier_size",
-    "difference", "low", "high", "verdict",
-)  # fmt: skip
-
-
-def difference_row(one: Difference, figure: str, words: Catalogue) -> list[Value]:
-    """One difference as the columns above."""
-    later, earlier = one.later, one.earlier
-    return [
-        figure,
-        *(later.cohort, later.people, later.size),
-        *(earlier.cohort, earlier.people, earlier.size),
-        *(Points(one.share), Points(one.low), Points(one.high)),
-        words.text(f"compare.short.{one.verdict}"),
-    ]
+    return Sheet(words.text("compare.book.compared"), (Block("", heads(DIFFERENCE, words), rows), Block("", (), said)))

@@ -6,7 +6,7 @@ For lists of any length there is ``qunflow.store.exporting``. No text here is ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -63,9 +63,12 @@ class Sheet:
     blocks: Sequence[Block]
 
 
-def write_book(path: Path, sheets: Sequence[Sheet]) -> None:
+def write_book(path: Path, sheets: Sequence[Sheet], *, note: Callable[[int], None] = lambda _rows: None) -> None:
     """
     Write a workbook whole or not at all; an empty cell is "not due" or "not known".
+
+    Args:
+        note: hears how many rows there are before the file can be seen; when it fails there is none.
 
     Raises:
         PermanentError: the file cannot be written; one that was there stays.
@@ -78,6 +81,7 @@ def write_book(path: Path, sheets: Sequence[Sheet]) -> None:
         _fill(book.create_sheet(in_excel(sheet.title)), sheet)
     with whole_file(path) as draft, draft.open("xb") as file:
         book.save(file)
+        note(sum(len(block.rows) for sheet in sheets for block in sheet.blocks))
 
 
 def _fill(there: Worksheet, sheet: Sheet) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import insert, select
 
 from qunflow.cli import main
 from qunflow.settings.environment import load_environment
 from qunflow.settings.scaffold import write_workspace
 from qunflow.settings.workspace import load_workspace
+from qunflow.store import audit
 from qunflow.store.engine import Store
 from qunflow.store.history import History
 from qunflow.store.members import sync_groups
@@ -153,3 +155,24 @@ def test_who_was_on_no_roster_is_told_beside_the_parts(home: Path, capsys: pytes
         with pytest.raises(SystemExit):
             main(["retention", "--history", "-w", str(home), "--split-by", dimension])
         assert ("不明的有 2 人" in capsys.readouterr().out) == told
+
+
+def test_the_workbook_of_the_community_is_handed_out_and_noted(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One file for the figures that were recorded, and a line in the audit log; other endings are refused."""
+    book = tmp_path / "留存.xlsx"
+    with pytest.raises(SystemExit) as left:
+        main(["export", "retention", "-w", str(home), "--out", str(book), "--by", "owner_zhou"])
+    assert int(left.value.code or 0) == 0
+    assert load_workbook(book).sheetnames[:2] == ["说明", "热力图"]
+    store = Store.open(load_environment(home).database_url)
+    with store.reading() as conn:
+        (entry,) = audit.entries(conn)
+    store.close()
+    assert (entry.actor, entry.action, entry.subject) == ("owner_zhou", "export", "retention")
+
+    with pytest.raises(SystemExit) as left:
+        main(["export", "retention", "-w", str(home), "--out", str(tmp_path / "a.csv")])
+    assert int(left.value.code or 0) != 0
+    assert "ends in .xlsx" in capsys.readouterr().err
