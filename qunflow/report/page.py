@@ -28,6 +28,14 @@ def render_html(reports: Sequence[ReportData], words: Words, *, lang: str = "zh"
     return template.render(lang=lang, text=words.text, communities=parts, svg=Markup)
 
 
+GUIDE = ("blank", "grade", "few", "open", "luck", "ahead", "why", "page")
+
+
+def _guide(data: ReportData, words: Words) -> tuple[str, ...]:
+    """When not to trust a number, a line each; docs/explanation/reading-the-numbers.md says more."""
+    return tuple(words.text(f"compare.guide.{name}", days=data.final_after_days) for name in GUIDE)
+
+
 def _community(data: ReportData, words: Words) -> dict[str, object]:
     made_at = data.made_at.astimezone(ZoneInfo(data.zone))
     return {
@@ -39,5 +47,6 @@ def _community(data: ReportData, words: Words) -> dict[str, object]:
         "tiles": tiles(data, words),
         "completeness": completeness(data, words),
         "legend": legend(words) if data.figures else "",
+        "guide": _guide(data, words) if data.figures else (),
         "sections": sections(data, words),
     }

@@ -41,7 +41,7 @@ def _heat_section(data: ReportData, words: Words, *, key: str, name: str) -> Sec
         means=heat_means(figures, days, words),
         means_label=words.text("compare.mean_label"),
     )
-    table = figures_table(data, [*figures, *select.latest(data.figures, *ALSO[name])], words)
+    table = figures_table(data, [*sorted(figures, key=_place), *select.latest(data.figures, *ALSO[name])], words)
     note = words.text(f"report.{key}.note")
     sentence, mark = _sentence(key, figures, days, words), mark_of_all(figures, words)
     return Section(key, title, sentence, picture, note, tables=(table,), mark=mark)
@@ -92,6 +92,10 @@ def _sentence(key: str, figures: list[Figure], days: list[str], words: Words) ->
         return words.text(f"report.{key}.sentence", **told)
     before = wording.share_with_n(due[-2], words)
     return words.text(f"report.{key}.sentence_compared", before=before, **told)
+
+
+def _place(figure: Figure) -> tuple[str, tuple[int, str]]:
+    return figure.dimensions.get("cohort", ""), _as_number(figure.dimensions.get("day", ""))
 
 
 def _as_number(day: str) -> tuple[int, str]:

@@ -82,7 +82,7 @@ def _dot(point: CurvePoint, last_day: int, floor: float) -> str:
     fill = svg.TEAL if point.low is None else svg.GROUND
     where = f'cx="{svg.number(x)}" cy="{svg.number(y)}" r="3" fill="{fill}" stroke="{svg.TEAL}" stroke-width="1.5"'
     words = f"{point.share:.0%}"
-    told = svg.text(min(x, WIDTH - svg.width_of(words, 10.5) / 2), y - 7, words, size=10.5, anchor="middle")
+    told = svg.text(min(x, WIDTH - svg.width_of(words, 10.5) / 2 - 3), y - 7, words, size=10.5, anchor="middle")
     return f"<circle {where}/>{told}"
 
 
