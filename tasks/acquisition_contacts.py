@@ -45,16 +45,10 @@ def callbacks_waiting(here: Runtime) -> tuple[list[tuple[InboxRow, Callback]], l
     broken: list[tuple[InboxRow, str]] = []
     for row in rows:
         try:
-            read.append((row, understood(_xml(row))))
+            read.append((row, understood(row.body if isinstance(row.body, bytes) else b"")))
         except BadInput as error:
             broken.append((row, error.problem))
     return read, broken
-
-
-def _xml(row: InboxRow) -> bytes:
-    if isinstance(row.body, bytes):
-        return row.body
-    return str(row.body.get("xml", "")).encode()
 
 
 def keep_contact_callbacks(community: Community, now: datetime) -> ContactNews:

@@ -122,13 +122,42 @@ def changes(
     by_start = {row.joined_at: row for row in rows if row is not row_shown}
     if sighting is not None and row_shown is not None:
         by_start[sighting.joined_at] = row_shown
-    found: list[Change] = []
-    for stay in stays:
-        was = by_start.pop(stay.joined_at, None)
-        shown = sighting if sighting and sighting.joined_at == stay.joined_at else None
-        if was is None or not _same(was, stay) or (shown is not None and was.join_scene is None):
-            found.append(Change(person_id, was, stay, shown, told.joins.get(stay.joined_at, False)))
-    return [*(Change(person_id, row, None) for row in by_start.values()), *found]
+    shown = {sighting.joined_at: sighting} if sighting else {}
+    return [
+        one
+        for one in held_against(person_id, by_start, stays, told, shown)
+        if one.was is None
+        or one.stay is None
+        or not _same(one.was, one.stay)
+        or (one.shown is not None and one.was.join_scene is None)
+    ]
+
+
+def held_against(
+    person_id: int,
+    by_start: Mapping[datetime, OnFile],
+    stays: Iterable[Stay],
+    told: Told,
+    shown: Mapping[datetime, Sighting],
+) -> list[Change]:
+    """
+    The stays of one person in one group beside the memberships on file, each of these by the start it stands for.
+
+    Args:
+        shown: start → how a look showed the person to have come.
+    """
+    left = dict(by_start)
+    found = [
+        Change(
+            person_id,
+            left.pop(stay.joined_at, None),
+            stay,
+            shown.get(stay.joined_at),
+            told.joins.get(stay.joined_at, False),
+        )
+        for stay in stays
+    ]
+    return [*(Change(person_id, row, None) for row in left.values()), *found]
 
 
 def in_flight(rows: Iterable[OnFile], listed: Collection[int], looked_at: datetime) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from qunflow.acquisition.identity import Mark, decide, doubts
 from qunflow.runtime import Runtime
 from qunflow.runtime.memberships import bring_in_line
+from qunflow.runtime.rebuilding import rebuild
 from qunflow.store import leads, members, merging
 
 SOURCE = "identity"
@@ -96,7 +97,12 @@ def merge_people(conn: Connection, here: Runtime, kept: int, merged: int, reason
     """
     touched = merging.groups_of_persons(conn, [kept, merged])
     number = merging.merge(conn, here.vault, kept, merged, reason, by, now)
-    _rebuild(conn, here, touched, [kept], now, f"merge:{number}")
+    events: list[dict[str, Any]] = []
+    for community in here.workspace.communities:
+        known = [*members.groups_of(conn, community.key), *members.dissolved_of(conn, community.key)]
+        for group_id in sorted({group.group_id for group in known} & set(touched)):
+            events += bring_in_line(conn, community, group_id, [kept], now).events
+    _tell(conn, here, [kept], events, f"merge:{number}")
     return number
 
 
@@ -108,19 +114,15 @@ def split_people(conn: Connection, here: Runtime, merge_id: int, by: str, now: d
         BadInput: there is nothing to split.
     """
     found = merging.split(conn, here.vault, merge_id, by, now)
-    both = [found.kept_id, found.merged_id]
-    _rebuild(conn, here, merging.groups_of_persons(conn, both), both, now, f"split:{merge_id}")
+    both = (found.kept_id, found.merged_id)
+    events = [
+        event for community in here.workspace.communities for event in rebuild(conn, here.vault, community, both, now)
+    ]
+    _tell(conn, here, both, events, f"split:{merge_id}")
     return found
 
 
-def _rebuild(
-    conn: Connection, here: Runtime, group_ids: Sequence[int], persons: Sequence[int], now: datetime, name: str
-) -> None:
-    events: list[dict[str, Any]] = []
-    for community in here.workspace.communities:
-        mine = {group.group_id for group in members.groups_of(conn, community.key)} & set(group_ids)
-        for group_id in sorted(mine):
-            events += bring_in_line(conn, community, group_id, persons, now).events
+def _tell(conn: Connection, here: Runtime, persons: Sequence[int], events: Sequence[dict[str, Any]], name: str) -> None:
     leads.mark_again(conn, persons)
     if events:
         here.history.append(conn, SOURCE, f"{SOURCE}:{name}", pd.DataFrame(events))

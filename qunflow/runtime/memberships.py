@@ -65,7 +65,7 @@ def bring_in_line(
             (shown or {}).get(person),
         )
     ]
-    return _written(conn, community, group_id, found, {row.membership_id: row for row in rows}, now)
+    return written(conn, community, group_id, found, {row.membership_id: row for row in rows}, now)
 
 
 def on_file(row: Membership) -> OnFile:
@@ -88,7 +88,7 @@ def told_of(moves: Sequence[ToldMove]) -> Told:
     return Told(joins, frozenset(one.moved_at for one in moves if not one.joined))
 
 
-def _written(
+def written(
     conn: Connection,
     community: Community,
     group_id: int,
@@ -96,6 +96,12 @@ def _written(
     rows: Mapping[int, Membership],
     now: datetime,
 ) -> Brought:
+    """
+    Write what changed in a group.
+
+    Args:
+        rows: membership number → row, for every change of one that is on file.
+    """
     begun = [_row(group_id, one, None) for one in found if one.was is None and one.stay is not None]
     known = [(one, rows[one.was.membership_id]) for one in found if one.was is not None]
     changed = [

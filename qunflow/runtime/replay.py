@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, select
 
 from qunflow.acquisition.callbacks import Callback, GroupDissolved, MembersMoved, understood
+from qunflow.acquisition.roster import Told
 from qunflow.acquisition.stays import BY_CALLBACK, BY_ROSTER, Evidence, Seen, Stay, stays_of
 from qunflow.errors import BadInput
 from qunflow.store import evidence, inbox, members, merging
@@ -38,18 +39,23 @@ class Replayed:
 
 
 @dataclass(slots=True)
-class _Raw:
-    """What the raw rows say of one group, by person."""
+class Heard:
+    """What the raw callbacks say of one group, by person; joins with whether a code was scanned."""
 
-    joins: dict[int, set[datetime]]
+    joins: dict[int, dict[datetime, bool]]
     leaves: dict[int, set[datetime]]
     dissolved_at: datetime | None = None
+
+    def told_of(self, person: int) -> Told:
+        """What they say of one person; a group that is gone was left by everybody."""
+        gone = set() if self.dissolved_at is None else {self.dissolved_at}
+        return Told(self.joins.get(person, {}), frozenset(self.leaves.get(person, set()) | gone))
 
 
 def replayed(conn: Connection, vault: Vault, community: str) -> Replayed:
     """Hold every membership of a community against what the raw rows give."""
     groups = [*members.groups_of(conn, community), *members.dissolved_of(conn, community)]
-    raw = _told(conn, vault, groups)
+    raw = heard(conn, vault, groups)
     looks = evidence.looks_of(conn, [group.group_id for group in groups])
     merged = merging.merges(conn)
     rows = members.memberships_of(conn, community)
@@ -69,9 +75,10 @@ def replayed(conn: Connection, vault: Vault, community: str) -> Replayed:
     return Replayed(total, tuple(sorted(differing)))
 
 
-def _told(conn: Connection, vault: Vault, groups: Iterable[GroupRow]) -> dict[int, _Raw]:
+def heard(conn: Connection, vault: Vault, groups: Iterable[GroupRow]) -> dict[int, Heard]:
+    """What every callback that was used says of some groups, by group, with everybody as they are known now."""
     group_of = {group.chat_id: group.group_id for group in groups if group.chat_id}
-    found = {group.group_id: _Raw(defaultdict(set), defaultdict(set)) for group in groups}
+    found = {group.group_id: Heard(defaultdict(dict), defaultdict(set)) for group in groups}
     for batch in _callbacks(conn, vault):
         moves = [one for one in batch if isinstance(one, MembersMoved) and one.chat_id in group_of]
         ids = {member for move in moves for member in move.member_ids}
@@ -79,7 +86,10 @@ def _told(conn: Connection, vault: Vault, groups: Iterable[GroupRow]) -> dict[in
         for move in moves:
             raw = found[group_of[move.chat_id]]
             for person in (person_of[member] for member in move.member_ids if member in person_of):
-                (raw.joins if move.joined else raw.leaves)[person].add(move.happened_at)
+                if move.joined:
+                    raw.joins[person].setdefault(move.happened_at, move.by_code)
+                else:
+                    raw.leaves[person].add(move.happened_at)
         for one in batch:
             if isinstance(one, GroupDissolved) and one.chat_id in group_of:
                 raw = found[group_of[one.chat_id]]
@@ -96,72 +106,75 @@ def _callbacks(conn: Connection, vault: Vault) -> Iterator[list[Callback]]:
 
 def _understood(body: inbox.Body) -> Callback | None:
     try:
-        return understood(body if isinstance(body, bytes) else str(body.get("xml", "")).encode())
+        return understood(body) if isinstance(body, bytes) else None
     except BadInput:
         # Marked as used up by an earlier version that read less strictly: it made nothing then either.
         return None
 
 
 def _again(
-    raw: _Raw, looks: list[Look], on_file: dict[int, list[Membership]], merged: Sequence[Merge]
+    raw: Heard, looks: list[Look], on_file: dict[int, list[Membership]], merged: Sequence[Merge]
 ) -> dict[int, list[Interval]]:
-    seen = _seen(looks, merged)
+    shown = seen(looks, merged)
     times = [look.looked_at for look in looks]
     found: dict[int, list[Interval]] = {}
-    for person in on_file.keys() | seen.keys() | raw.joins.keys():
-        base = [_given(row) for row in on_file.get(person, ()) if _is_given(row, raw.joins[person])]
-        leaves = set(raw.leaves[person])
-        if raw.dissolved_at is not None:
-            leaves.add(raw.dissolved_at)
-        known = Evidence([*base, *seen.get(person, ())], raw.joins[person], leaves)
+    for person in on_file.keys() | shown.keys() | raw.joins.keys():
+        known = evidence_of(raw.told_of(person), shown.get(person, ()), on_file.get(person, ()))
         stays = stays_of(known, times)
         if stays:
             found[person] = [_interval(stay) for stay in stays]
     return found
 
 
+def evidence_of(told: Told, shown: Iterable[Seen], rows: Iterable[Membership]) -> Evidence:
+    """What is known of one person in one group: what raw rows say, and what only an import said."""
+    given = [_given(row) for row in rows if _is_given(row, told)]
+    return Evidence([*given, *shown], tuple(told.joins), told.leaves)
+
+
 def _interval(stay: Stay) -> Interval:
     return stay.joined_at, stay.left_at, stay.left_known_by
 
 
-def _seen(looks: Iterable[Look], merged: Sequence[Merge]) -> dict[int, list[Seen]]:
-    """The stays the looks showed: each look says who came and who was gone since the one before, as known then."""
+def seen(looks: Iterable[Look], merged: Sequence[Merge]) -> dict[int, list[Seen]]:
+    """The stays looks showed, by person: each says who came and who was gone since the one before, as known then."""
     inside: dict[int, datetime] = {}
     last_seen: dict[tuple[int, datetime], datetime] = {}
     for look in looks:
-        known_as = {one.merged_id: one.kept_id for one in merged if one.merged_at <= look.looked_at}
-        inside = _as_known(inside.items(), known_as)
+        then = {one.merged_id: one.kept_id for one in merged if one.merged_at <= look.looked_at}
+        inside = _as_known(inside.items(), then)
         for person in look.gone:
-            inside.pop(_now(person, known_as), None)
-        inside |= _as_known(((one[0], datetime.fromtimestamp(one[1], UTC)) for one in look.came), known_as)
+            inside.pop(known_as(person, then), None)
+        inside |= _as_known(((one[0], datetime.fromtimestamp(one[1], UTC)) for one in look.came), then)
         last_seen |= dict.fromkeys(inside.items(), look.looked_at)
     found: dict[int, list[Seen]] = defaultdict(list)
     in_the_end = {one.merged_id: one.kept_id for one in merged}
     for (person, joined), at in last_seen.items():
-        found[_now(person, in_the_end)].append(Seen(joined, at))
+        found[known_as(person, in_the_end)].append(Seen(joined, at))
     return found
 
 
-def _as_known(stays: Iterable[tuple[int, datetime]], known_as: Mapping[int, int]) -> dict[int, datetime]:
+def _as_known(stays: Iterable[tuple[int, datetime]], merged_into: Mapping[int, int]) -> dict[int, datetime]:
     """Person → since when, from the first account on where several accounts are one person's."""
     found: dict[int, datetime] = {}
     for person, joined in stays:
-        now = _now(person, known_as)
+        now = known_as(person, merged_into)
         found[now] = min(joined, found.get(now, joined))
     return found
 
 
-def _now(person: int, known_as: Mapping[int, int]) -> int:
-    while person in known_as:
-        person = known_as[person]
+def known_as(person: int, merged_into: Mapping[int, int]) -> int:
+    """The number somebody has after a number of merges."""
+    while person in merged_into:
+        person = merged_into[person]
     return person
 
 
-def _is_given(row: Membership, told_joins: set[datetime]) -> bool:
+def _is_given(row: Membership, told: Told) -> bool:
     """Whether a membership comes from an import: told in full, or never shown by a roster nor told of."""
     if row.left_known_by not in (None, BY_CALLBACK, BY_ROSTER):
         return True
-    return row.join_scene is None and row.joined_at not in told_joins
+    return row.join_scene is None and row.joined_at not in told.joins
 
 
 def _given(row: Membership) -> Seen:

@@ -1,7 +1,7 @@
 """
 What rosters showed and callbacks told, kept for good: memberships can be worked out of it again at any time.
 
-Rows are added, never changed; a move told twice is one row.
+Rows are added; a move told twice is one row. Only a split changes whom a move is told of.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from qunflow.store.rows import chunks, insert_ignore
 from qunflow.store.tables import roster_looks, told_moves
@@ -53,6 +53,13 @@ def keep_moves(conn: Connection, moves: Iterable[ToldMove]) -> int:
     """Keep what callbacks told; returns how much of it is new."""
     rows = [{name: getattr(one, name) for name in ToldMove.__slots__} for one in moves]
     return sum(insert_ignore(conn, told_moves, part) for part in chunks(rows))
+
+
+def tell_anew(conn: Connection, group_id: int, person_ids: Iterable[int], moves: Iterable[ToldMove]) -> None:
+    """Let these moves be all that was told of some persons in a group: callbacks are read again after a split."""
+    for part in chunks(person_ids):
+        conn.execute(delete(told_moves).where(told_moves.c.group_id == group_id, told_moves.c.person_id.in_(part)))
+    keep_moves(conn, moves)
 
 
 def moves_of(conn: Connection, group_id: int, person_ids: Iterable[int]) -> dict[int, list[ToldMove]]:

@@ -110,6 +110,7 @@ def merge(conn: Connection, vault: Vault, kept: int, merged: int, reason: str, b
     vault.seal(conn, kept, told, at)
     for table, key in _OF_A_PERSON.items():
         moved[table.name] = _hand_over(conn, table, key, merged, kept)
+    _keep_last_sight(conn, kept, moved[memberships.name]["kept_here"])
     for table in _SAID_TO:
         moved[table.name] = _readdress(conn, table, merged, kept)
     row = {"kept_id": kept, "merged_id": merged, "reason": reason, "merged_at": at, "merged_by": by, "moved": moved}
@@ -284,9 +285,25 @@ def _memberships(conn: Connection, *person_ids: int) -> list[dict[str, Any]]:
     return [_plain_row(dict(row)) for row in conn.execute(query).mappings()]
 
 
+def _keep_last_sight(conn: Connection, kept: int, crowded: Sequence[Mapping[str, Any]]) -> None:
+    """Both joined at one instant: the stay that is left was seen when either was seen last."""
+    for one in crowded:
+        same = _row(memberships, ("group_id", "joined_at"), kept, (one["group_id"], _instant(one["joined_at"])))
+        shown = {name: one[name] for name in ("join_scene", "pulled_in", "inviter_userid", "channel")}
+        later = same & (memberships.c.last_seen_at < _instant(one["last_seen_at"]))
+        conn.execute(update(memberships).where(later).values(last_seen_at=_instant(one["last_seen_at"]), **shown))
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
 def _restore_memberships(conn: Connection, kept: int, before: Sequence[Mapping[str, Any]]) -> None:
-    """The stays of both as they were; the next look tells what became of them since. Newer ones stay as they are."""
-    rows = [{name: _typed(memberships, name, value) for name, value in row.items()} for row in before]
+    """The stays of both as they were; newer ones stay as they are. The caller works them out anew."""
+    rows = [
+        {name: _typed(memberships, name, value) for name, value in row.items() if name != "membership_id"}
+        for row in before
+    ]
     starts = {(row["group_id"], row["joined_at"]) for row in rows}
     for one in conn.execute(select(memberships).where(memberships.c.person_id == kept)).all():
         if (one.group_id, one.joined_at) in starts:
@@ -316,5 +333,5 @@ def _plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
 def _typed(table: Table, name: str, value: Any) -> Any:
     kind = table.c[name].type
     if isinstance(value, str) and isinstance(kind, Instant):
-        return datetime.fromisoformat(value)
+        return _instant(value)
     return date.fromisoformat(value) if isinstance(value, str) and isinstance(kind, Date) else value

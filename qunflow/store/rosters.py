@@ -33,13 +33,13 @@ def stays_on_file(conn: Connection, group_id: int, person_ids: Iterable[int]) ->
 
 
 def shown_at(conn: Connection, group_id: int, looked_at: datetime) -> dict[int, datetime]:
-    """Who was on a group's roster at a look, and since when."""
+    """Who was on a group's roster at a look, and since when; who was in with two accounts, since the earlier."""
     query = select(memberships.c.person_id, memberships.c.joined_at).where(
         memberships.c.group_id == group_id,
         memberships.c.last_seen_at == looked_at,
         memberships.c.join_scene.is_not(None),
     )
-    return {row.person_id: row.joined_at for row in conn.execute(query)}
+    return {row.person_id: row.joined_at for row in conn.execute(query.order_by(memberships.c.joined_at.desc()))}
 
 
 def rewrite(
