@@ -17,6 +17,7 @@ from tasks import retention as measuring
 from tasks import retention_care as caring
 from tasks import retention_outlook as ahead
 from tasks.checks import check
+from tasks.retention_parts import look_at_parts
 from tasks.retention_publishing import require_grade
 from tasks.stage_run import stage_run
 
@@ -45,4 +46,5 @@ def retention(params: RetentionParams = RetentionParams()) -> dict[str, Any]:
         run.rows_in, run.rows_out = measured.day.seen.events, len(found)
         run.notes |= measuring.notes_of(measured, changed, withheld) | caring.act(run, measured.day.board, near)
         run.notes |= ahead.look_ahead(run, measured.day)
+        run.notes |= look_at_parts(run, measured.day)
         return run.summary()

@@ -62,7 +62,7 @@ def dimension_name(data: ReportData, key: str, value: str, words: Words) -> str:
         return channel_name(data, value, words)
     if key == "campaign":
         return data.campaign_names.get(value, value)
-    if key in ("tier", "rule", "how", "part", "band", "state"):
+    if key in ("tier", "rule", "how", "part", "band", "state", "kind"):
         return wording.known(words, key, value)
     if key in ("day", "cohort", "offset", "days"):
         return words.text(f"report.dimension.{key}", value=wording.short_day(value))

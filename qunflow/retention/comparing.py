@@ -81,6 +81,19 @@ def differences(cells: Sequence[Reached], cohorts: Sequence[str]) -> tuple[Diffe
     return tuple(_difference(earlier, later, z) for earlier, later in pairs)
 
 
+def extremes(cells: Sequence[Reached]) -> Difference | None:
+    """
+    The highest against the lowest of several parts with enough people, None with fewer than two such.
+
+    Whoever picks the two ends of n parts has looked at n(n − 1) ÷ 2 differences; the range is widened by that.
+    """
+    many = sorted((cell for cell in cells if cell.size >= FEW), key=lambda cell: (cell.people / cell.size, cell.cohort))
+    if len(many) < 2:
+        return None
+    pairs = len(many) * (len(many) - 1) // 2
+    return _difference(many[0], many[-1], NormalDist().inv_cdf(1 - 0.025 / pairs))
+
+
 def _difference(earlier: Reached, later: Reached, z: float) -> Difference:
     found = difference_interval((earlier.people, earlier.size), (later.people, later.size), z)
     low, high = found or (-1.0, 1.0)

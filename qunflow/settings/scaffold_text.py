@@ -91,6 +91,7 @@ communities:
       leave_streak_days: 3
       leave_streak_chance: 0.01     # 按告警线的速度也常有的连退不响；1 表示到天数就响
       win_back: {{silent_days: 30, limit: 2, group_day: 5, group_week: 20}}  # 召回：每条都由人审过才发
+      split_by: []                  # 每批再分开看：channel | inviter | entry | campaign | group_kind | owner
       publish_from_grade: never     # never | A | B | C | D:数据完整度比这个差，留存数字先扣下
 
     figures: {{final_after_days: 3}}  # 几天后定稿；之后的差异只记在旁边，不改数字

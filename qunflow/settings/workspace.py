@@ -29,6 +29,7 @@ FILE_NAME = "qunflow.yaml"
 CommunityType = Literal["购物", "资源", "成长"]
 GroupKind = Literal["benefit_group", "member_group", "circulation_group", "camp_group"]
 Platform = Literal["wecom", "wechat", "qq", "dingtalk", "feishu", "other"]
+SplitBy = Literal["channel", "inviter", "entry", "campaign", "group_kind", "owner"]
 ActiveKind = Literal["message", "action", "checkin", "click", "order", "reply"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 QuotaMode = Literal["month_days", "week_7", "day_1", "month_4"]
@@ -128,6 +129,12 @@ class Retention(GroupCare):
     leave_alarm_new_group_d7: Share = Field(0.15, title="新群 7 日退群率告警线")
     leave_alarm_old_group_month: Share = Field(0.10, title="老群月退群率告警线")
     leave_streak_days: Positive = Field(3, title="连续退群天数告警线")
+    split_by: tuple[SplitBy, ...] = Field(
+        (),
+        title="每批再分开看",
+        description="channel 渠道、inviter 邀请人、entry 主动或被动入群、campaign 活动、group_kind 群类型、owner 群主；"
+        "每写一样，留存每天多读一遍历史",
+    )
     publish_from_grade: Literal["never", "A", "B", "C", "D"] = Field(
         "never",
         title="数据完整度多好才发布",

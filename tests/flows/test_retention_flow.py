@@ -301,6 +301,22 @@ def with_setting(here: Runtime, **settings: Any) -> Any:
     return runtime.using(replace(here, workspace=here.workspace.model_copy(update={"communities": (changed,)})))
 
 
+def test_cohorts_are_split_where_the_settings_ask_for_it(here: Runtime) -> None:
+    """The parts of each cell add up to it, blank where it is; without the setting nothing is split."""
+    key, owners = here.workspace.communities[0].key, [one.owner for one in here.workspace.communities[0].groups[:2]]
+    assert "parts_changed" not in measure()
+    with with_setting(here, split_by=("owner", "entry")):
+        assert measure()["parts_changed"] > 0
+    with here.store.reading() as conn:
+        found = figures.current(conn, key, "retention_parts", DAY, name="part_stay_rate")
+
+    week = [f for f in found if (f.dimensions["cohort"], f.dimensions["day"]) == ("2026-01-05", "3")]
+    by_owner = {f.dimensions["owner"]: (f.numerator, f.denominator) for f in week if "owner" in f.dimensions}
+    assert by_owner == {owners[0]: (2, 3), owners[1]: (2, 2)}
+    assert sum(f.denominator or 0 for f in week if "how" in f.dimensions) == 5
+    assert {f.value for f in found if f.dimensions["day"] == "30" and f.dimensions["cohort"] == "2026-01-26"} == {None}
+
+
 def test_figures_are_withheld_while_the_data_are_worse_than_the_setting(here: Runtime) -> None:
     """Ungraded and D-graded data publish nothing and say why; graded B they are published, with their grade later."""
     with with_setting(here, publish_from_grade="B"):

@@ -16,6 +16,7 @@ from qunflow.report.sections.groups import group_board
 from qunflow.report.sections.leave_alarms import leave_alarms
 from qunflow.report.sections.life_stages import life_stages
 from qunflow.report.sections.outlook import churn_outlook, stay_outlook
+from qunflow.report.sections.parts import split_sections
 from qunflow.report.sections.quality import quality
 from qunflow.report.sections.reactions import told_back
 from qunflow.report.sections.retention import activity, stay
@@ -28,4 +29,9 @@ ORDER = (funnel, *_RETENTION, *_GROUPS, weekly, conversion, quality)
 
 def sections(data: ReportData, words: Words) -> tuple[Section, ...]:
     """All sections of a report, in reading order."""
-    return tuple(build(data, words) for build in ORDER)
+    found: list[Section] = []
+    for build in ORDER:
+        found.append(build(data, words))
+        if build is side_by_side:
+            found += split_sections(data, words)
+    return tuple(found)
