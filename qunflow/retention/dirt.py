@@ -23,9 +23,7 @@ class Dirt:
     """
     What is odd in a log, in events but for the last three, which count people, people and days.
 
-    ``joins_while_in`` and ``leaves_without_join`` take moves of one instant in the order of their rows here; a tally
-    (``tally_reading.dirt_of``) takes joins before leaves, as the figures do, and knows repeats only among events that
-    were read in one go.
+    A tally (``tally_reading.dirt_of``) knows repeats only among events that were read in one go.
     ``duplicates`` counts the rows beyond the first of equal ones; they stay events, two people may say the same.
     ``joined_without_row`` are speakers of a group whose joining was never seen there.
     """
@@ -60,11 +58,9 @@ def dirt(events: ir.Table, scope: Scope) -> ir.Table:
 
 
 def _odd_moves(events: ir.Table) -> ir.Table:
-    moves = turns(events, at_once_by="event_key")
-    idle = ~(moves.opens | moves.closes)
+    moves = turns(events)
     return moves.aggregate(
-        joins_while_in=(idle & (moves.kind == "join")).sum(),
-        leaves_without_join=(idle & (moves.kind == "leave")).sum(),
+        joins_while_in=moves.idle.sum(where=moves.comes > 0), leaves_without_join=moves.idle.sum(where=moves.comes < 0)
     )
 
 

@@ -113,11 +113,15 @@ def repeats(events: ir.Table, columns: Columns, dialect: str, stretch: Stretch) 
 
 def odd_moves(moves: ir.Table) -> ir.Table:
     """One row: ``joins_while_in`` and ``leaves_without_join`` among joins and leaves as ``facts.moves`` gives them."""
-    order = ibis.window(group_by=["member", "group_id"], order_by=["at_us", "leaving"])
-    moves = moves.mutate(before=moves.leaving.lag(1, 1).over(order))
-    idle = moves.before == moves.leaving
-    return moves.aggregate(
-        joins_while_in=(idle & (moves.leaving == 0)).sum(), leaves_without_join=(idle & (moves.leaving == 1)).sum()
+    at_once = moves.group_by(["member", "group_id", "at_us"]).aggregate(comes=(1 - 2 * moves.leaving).sum())
+    # As many joins as leaves of one instant change nothing, and nothing is odd about them.
+    at_once = at_once.filter(at_once.comes != 0)
+    order = ibis.window(group_by=["member", "group_id"], order_by="at_us")
+    at_once = at_once.mutate(was_in=(at_once.comes.lag().over(order) > 0).fill_null(False))
+    changes = ibis.ifelse((at_once.comes > 0) == at_once.was_in, 0, 1)
+    idle = at_once.comes.abs() - changes
+    return at_once.aggregate(
+        joins_while_in=idle.sum(where=at_once.comes > 0), leaves_without_join=idle.sum(where=at_once.comes < 0)
     )
 
 

@@ -2,7 +2,7 @@
 What joins and leaves come to, as sums that can be added and taken away again.
 
 Stays are read from the moves of each person in each group: a join of somebody who is in and a leave of somebody who
-is not change nothing, and of one instant joins go before leaves. Everything counted is a sum over people, so a day's
+is not change nothing, and of one instant the majority decides. Everything counted is a sum over people, so a day's
 run takes away what the people it touches came to, and adds what they come to now. A sum says what holds if nothing
 more happens; which sums have come due is decided by who reads them.
 """
@@ -10,7 +10,7 @@ more happens; which sums have come due is decided by who reads them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -153,6 +153,7 @@ class People:
 
 def stays_of(moves: Moves, day_of: DayOf) -> tuple[Stays, tuple[Ints, Ints], tuple[Ints, Ints]]:
     """The stays, and of the joins of people who were in, then of the leaves of people who were not: days and counts."""
+    moves = _deciding(moves)
     day, leaving = day_of(moves.move >> 1), moves.move & 1 == 1
     starts = _changes(moves.person, moves.group)
     was_in = ~starts & ~np.concatenate([leaving[:0], [True], leaving[:-1]])[: len(leaving)]
@@ -204,6 +205,16 @@ def people_of(stays: Stays, days: Sequence[int]) -> People:
     only = np.add.reduceat(np.where(inside, stays.group, 0), starts)
     home = np.select([groups == 0, groups > 1], [NOWHERE, SEVERAL], only)
     return People(stays.person[starts], first, stayed, home)
+
+
+def _deciding(moves: Moves) -> Moves:
+    """One row an instant, with as many times as its joins and leaves differ; where they do not it decides nothing."""
+    starts = np.flatnonzero(_changes(moves.person, moves.group, moves.move >> 1))
+    if len(starts) == len(moves):
+        return moves
+    comes = np.add.reduceat(np.where(moves.move & 1, -moves.times, moves.times), starts)
+    decided = replace(moves.take(starts), move=(moves.move[starts] >> 1 << 1) + (comes < 0), times=np.abs(comes))
+    return decided.take(comes != 0)
 
 
 def _changes(*columns: Ints) -> Truths:

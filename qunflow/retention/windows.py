@@ -160,14 +160,21 @@ def last_moves(moves: ir.Table, query: Query, offsets: Sequence[Offset]) -> ir.T
     """
     Of each day (or instant, with exact windows) what decides who is in a group after it.
 
-    Columns: ``actor``, ``group_id``, ``place``, ``move`` (the last one: even for a join, odd for a leave, in the order
-    of time; of one instant joins go before leaves), ``joined_us`` (the first join, null without any), and ``member``
-    where groups are the actors.
+    Of one instant the majority decides: as many joins as leaves, as of a dropped line where a clock shows minutes
+    only, leave everything as it was.
+
+    Columns: ``actor``, ``group_id``, ``place``, ``move`` (the last one that decides: even for a join, odd for a leave,
+    in the order of time; null without any), ``joined_us`` (the first join, null without any), and ``member`` where
+    groups are the actors.
     """
     keys = ["actor", "group_id", *(["member"] if query.actor == "group" else [])]
-    placed = moves.mutate(place=_place(moves.at_us, query, offsets), move=moves.at_us * 2 + moves.leaving)
+    at_once = moves.group_by([*keys, "at_us"]).aggregate(
+        comes=(1 - 2 * moves.leaving).sum(), joins=(1 - moves.leaving).sum()
+    )
+    decided = ibis.cases((at_once.comes > 0, at_once.at_us * 2), (at_once.comes < 0, at_once.at_us * 2 + 1))
+    placed = at_once.mutate(place=_place(at_once.at_us, query, offsets), move=decided)
     return placed.group_by([*keys, "place"]).aggregate(
-        move=placed.move.max(), joined_us=placed.at_us.min(where=placed.leaving == 0)
+        move=placed.move.max(), joined_us=placed.at_us.min(where=placed.joins > 0)
     )
 
 

@@ -37,7 +37,7 @@ from qunflow.store.tables import history_batches
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 1
+VERSION = 2
 # A history is read in pieces of about so many events.
 ROWS_AT_ONCE = 2_000_000
 Result = TypeVar("Result")

@@ -181,14 +181,15 @@ def _acted(
 def _stays(rows: list[Row], query: dict[str, Any]) -> dict[str, list[tuple[datetime, datetime | None]]]:
     """When each was in any group, by going through joins and leaves in order."""
     moves = [row for row in rows if _is(row, query["target_event"] or "join") or row[1] == "leave"]
-    moves.sort(key=lambda row: (row[2], row[1] == "leave"))
+    comes: Counter[tuple[datetime, str, str]] = Counter()
+    for who, what, when, group in moves:
+        comes[when, who, group] += -1 if what == "leave" else 1
     since: dict[tuple[str, str], datetime] = {}
     found: dict[str, list[tuple[datetime, datetime | None]]] = defaultdict(list)
-    for who, what, when, group in moves:
-        if what == "leave":
-            if (who, group) in since:
-                found[who].append((since.pop((who, group)), when))
-        else:
+    for when, who, group in sorted(comes):
+        if comes[when, who, group] < 0 and (who, group) in since:
+            found[who].append((since.pop((who, group)), when))
+        if comes[when, who, group] > 0:
             since.setdefault((who, group), when)
     for (who, _), when in since.items():
         found[who].append((when, None))

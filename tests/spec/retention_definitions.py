@@ -51,14 +51,18 @@ DEFINITIONS = (
         2026-01-07 bob leave g1
         2026-01-14 cat join g1
         2026-01-14T13:00 cat leave g1
+        2026-01-14 dan join g1
+        2026-01-15 dan leave g1
+        2026-01-15 dan join g1
         """,
         {**WEEKS, "definitions": ["stay"], "days": [1, 3, 7]},
         """
         2026-01-05 2 1 2 2
-        2026-01-12 1 0 0 0
+        2026-01-12 2 1 1 1
         """,
         "Who comes back is there again; who is in several groups stays as long as one is left. A join of somebody who "
-        "is in and a leave of somebody who is not change nothing. Of one instant joins go before leaves.",
+        "is in and a leave of somebody who is not change nothing. Of one instant the majority decides: as many joins "
+        "as leaves leave everything as it was.",
     ),
     Definition(
         "Classic N-day retention, N 日活跃率",

@@ -7,8 +7,8 @@ Rows are those of ``retention_by_hand``: ``(who, what, when, group)``, ``when`` 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import date, timedelta
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,21 +18,23 @@ DAY = timedelta(days=1)
 Stay = tuple[date, date | None]
 
 
-def days_of(rows: list[Row], zone: ZoneInfo) -> list[tuple[str, str, date, str]]:
-    """The rows with local days, in the order in which they count."""
-    rows = sorted(rows, key=lambda row: (row[2], row[1] == "leave"))
-    return [(who, what, when.astimezone(zone).date(), group) for who, what, when, group in rows]
+def decided(rows: list[Row]) -> list[tuple[datetime, str, str, int]]:
+    """In order of time: when, who, group and by how many the joins of that instant outnumber its leaves."""
+    comes: Counter[tuple[datetime, str, str]] = Counter()
+    for who, what, when, group in rows:
+        comes[when, who, group] += {"join": 1, "leave": -1}.get(what, 0)
+    return sorted((*where, more) for where, more in comes.items() if more)
 
 
 def stays(rows: list[Row], zone: ZoneInfo) -> dict[tuple[str, str], list[Stay]]:
     """By group and person the days of joining and leaving."""
     found: dict[tuple[str, str], list[Stay]] = defaultdict(list)
-    for who, what, day, group in days_of(rows, zone):
-        mine = found[group, who]
+    for when, who, group, more in decided(rows):
+        mine, day = found[group, who], when.astimezone(zone).date()
         inside = bool(mine) and mine[-1][1] is None
-        if what == "join" and not inside:
+        if more > 0 and not inside:
             mine.append((day, None))
-        if what == "leave" and inside:
+        if more < 0 and inside:
             mine[-1] = (mine[-1][0], day)
     return {pair: kept for pair, kept in found.items() if kept}
 
@@ -51,7 +53,7 @@ def board(rows: list[Row], zone: ZoneInfo, kinds: list[str], through: date) -> d
     """What each group came to, as of the end of a day."""
     rows = [row for row in rows if row[2].astimezone(zone).date() <= through]
     week, month = through - 7 * DAY, through - 30 * DAY
-    active = {who for who, what, day, _ in days_of(rows, zone) if what in kinds and day > week}
+    active = {who for who, what, when, _ in rows if what in kinds and when.astimezone(zone).date() > week}
     found: dict[str, Any] = {}
     for (group, who), kept in stays(rows, zone).items():
         line = found.setdefault(group, {name: set() for name in NAMES})
@@ -95,14 +97,16 @@ def dirt(rows: list[Row], zone: ZoneInfo, through: date) -> dict[str, int]:
     joined: set[tuple[str, str]] = set()
     spoke: set[tuple[str, str]] = set()
     again = never = 0
-    for who, what, _, group in days_of(rows, zone):
-        if what == "join":
-            again += (who, group) in inside
+    for _, who, group, more in decided(rows):
+        if more > 0:
+            again += more - ((who, group) not in inside)
             inside.add((who, group))
-            joined.add((who, group))
-        if what == "leave":
-            never += (who, group) not in inside
+        else:
+            never += -more - ((who, group) in inside)
             inside.discard((who, group))
+    for who, what, _, group in rows:
+        if what == "join":
+            joined.add((who, group))
         if what in ("message", "action"):
             spoke.add((who, group))
     days = {row[2].astimezone(zone).date() for row in rows}

@@ -305,6 +305,7 @@ DIRT = [
     pytest.param("01-05 ann join\n01-06 ann join", {"joins_while_in": 1}, id="a join of somebody who is in"),
     pytest.param("01-05 ann join g1\n01-05 ann join g2", {}, id="a join of another group is none"),
     pytest.param("01-05 ann leave", {"leaves_without_join": 1}, id="a leave without a join"),
+    pytest.param("01-05 ann join\n01-06 ann join\n01-06 ann leave", {}, id="a dropped line where seconds are missing"),
     pytest.param(
         "01-05 ann join\n01-05 ann leave\n01-05 ann leave",
         {"leaves_without_join": 1, "duplicates": 1},
