@@ -143,20 +143,33 @@ def follow_rosters(run: StageRun, group_keys: Sequence[str]) -> tuple[GroupNews,
     return roster.follow_groups(run.community, group_keys, run.now)
 
 
+@step("拉新:跟已关的群")
+def follow_closed(run: StageRun) -> int:
+    """Apply what callbacks still tell of groups that are not read any more; returns of how many."""
+    return len(roster.follow_closed(run.community, _open_keys(run), run.now))
+
+
 def keep_roster(run: StageRun, groups_per_task: int = GROUPS_PER_TASK) -> RosterNews:
     """Read every group's members, a chunk of groups a task."""
-    return RosterNews(tuple(one for part in _parts(run, groups_per_task) for one in read_rosters(run, part)))
+    found = RosterNews(tuple(one for part in _parts(run, groups_per_task) for one in read_rosters(run, part)))
+    follow_closed(run)
+    return found
 
 
 def follow_roster(run: StageRun, groups_per_task: int = GROUPS_PER_TASK) -> RosterNews:
     """Bring every group up to date by its callbacks, and read only those that need it."""
-    return RosterNews(tuple(one for part in _parts(run, groups_per_task) for one in follow_rosters(run, part)))
+    found = RosterNews(tuple(one for part in _parts(run, groups_per_task) for one in follow_rosters(run, part)))
+    follow_closed(run)
+    return found
 
 
 def _parts(run: StageRun, groups_per_task: int) -> list[tuple[str, ...]]:
     run.runtime.store.write(partial(members.sync_groups, workspace=run.runtime.workspace))
-    keys = [group.key for group in run.community.groups_on(run.day)]
-    return list(roster.parts(keys, groups_per_task))
+    return list(roster.parts(_open_keys(run), groups_per_task))
+
+
+def _open_keys(run: StageRun) -> list[str]:
+    return [group.key for group in run.community.groups_on(run.day)]
 
 
 def roster_frame(found: RosterNews, invited: Sequence[int], run: StageRun) -> pd.DataFrame:

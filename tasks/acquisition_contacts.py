@@ -7,7 +7,7 @@ Welcome codes are put away here; answering them is delivery's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,11 +30,13 @@ from qunflow.errors import BadInput
 from qunflow.runtime import Runtime, current, identity
 from qunflow.runtime.group_reading import staff_of
 from qunflow.settings.workspace import Community
-from qunflow.store import inbox, people
+from qunflow.store import inbox, members, people
 from qunflow.store.inbox import InboxRow
 
 INBOX_LIMIT = 5_000
 SOURCE = "wecom"
+# Why nothing was made of a callback: replay passes over it as well, should the group become ours later.
+NOT_OUR_GROUP = "not_our_group"
 
 
 def callbacks_waiting(here: Runtime) -> tuple[list[tuple[InboxRow, Callback]], list[tuple[InboxRow, str]]]:
@@ -59,12 +61,41 @@ def keep_contact_callbacks(community: Community, now: datetime) -> ContactNews:
     mine = [
         (row, event) for row, event in read if isinstance(event, ContactEvent) and event.userid not in others - staff
     ]
-    chats = {group.chat_id for other in here.workspace.communities for group in other.groups}
-    useless = [row for row, event in read if isinstance(event, OtherEvent) or _is_of_a_stranger(event, chats)]
-    return here.store.write(lambda conn: _apply(conn, here, community, mine, useless, broken, now))
+    chats = _our_chats(here)
+    others_news = [row.inbox_id for row, event in read if isinstance(event, OtherEvent)]
+    strange = [row.inbox_id for row, event in read if _is_of_a_stranger(event, chats)]
+    reasons = {"": others_news, NOT_OUR_GROUP: strange}
+    here.store.write(lambda conn: _pass_over(conn, reasons, broken, now))
+    added, deleted = here.store.write(lambda conn: _apply(conn, here, community, mine, now))
+    return ContactNews(added, deleted, len(broken))
 
 
-def _is_of_a_stranger(event: Callback, chats: set[str]) -> bool:
+def _pass_over(
+    conn: Connection,
+    reasons: Mapping[str, Sequence[int]],
+    broken: Sequence[tuple[InboxRow, str]],
+    now: datetime,
+) -> None:
+    """Mark callbacks that are about nobody's contact and no group of ours, and those that cannot be understood."""
+    for reason, ids in reasons.items():
+        inbox.mark(conn, ids, "applied", reason, now)
+    for row, problem in broken:
+        inbox.mark(conn, [row.inbox_id], "quarantined", problem, now)
+
+
+def _our_chats(here: Runtime) -> set[str | None]:
+    """Every group of a community of the settings, also one that is closed, gone or no longer named there."""
+    named = {group.chat_id for community in here.workspace.communities for group in community.groups}
+    with here.store.reading() as conn:
+        known = [
+            row
+            for one in here.workspace.communities
+            for row in (*members.groups_of(conn, one.key), *members.dissolved_of(conn, one.key))
+        ]
+    return {*named, *(row.chat_id for row in known)}
+
+
+def _is_of_a_stranger(event: Callback, chats: Collection[str | None]) -> bool:
     """Whether it is about a group that is none of the workspace's."""
     return isinstance(event, MembersMoved | GroupDissolved) and event.chat_id not in chats
 
@@ -78,10 +109,9 @@ def _apply(
     here: Runtime,
     community: Community,
     mine: Sequence[tuple[InboxRow, ContactEvent]],
-    useless: Sequence[InboxRow],
-    broken: Sequence[tuple[InboxRow, str]],
     now: datetime,
-) -> ContactNews:
+) -> tuple[int, int]:
+    """Write what contact events say; returns how many friendships began and ended."""
     events = [event for _, event in mine]
     person_of = here.vault.persons_for(conn, "external_userid", [event.external_userid for event in events], now)
     added = _added(conn, community, events, person_of)
@@ -89,10 +119,8 @@ def _apply(
     _put_away_codes(conn, here, events, person_of)
     _into_history(conn, here, community, added, deleted, now, "callback", [row.inbox_id for row, _ in mine])
     persons = {row.inbox_id: person_of[event.external_userid] for row, event in mine}
-    inbox.mark(conn, [*persons, *(row.inbox_id for row in useless)], "applied", "", now, persons)
-    for row, reason in broken:
-        inbox.mark(conn, [row.inbox_id], "quarantined", reason, now)
-    return ContactNews(len(added), len(deleted), len(broken))
+    inbox.mark(conn, persons, "applied", "", now, persons)
+    return len(added), len(deleted)
 
 
 def _added(

@@ -7,7 +7,7 @@ two looks callbacks alone are followed while their chain of versions is whole; a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -51,6 +51,24 @@ def follow_groups(community: Community, group_keys: Sequence[str], now: datetime
     told = callbacks_waiting(here)[0]
     groups = _groups(here, community, group_keys)
     answers = {one: Answer(None, now) if _is_followed(here, one, told, now) else _asked(here, one) for one in groups}
+    return here.store.write(partial(keep_groups, here=here, community=community, answers=answers, told=told, now=now))
+
+
+def follow_closed(community: Community, read_keys: Collection[str], now: datetime) -> tuple[GroupNews, ...]:
+    """
+    Apply what callbacks told of groups that are not read: closed, gone, or dropped from the settings.
+
+    Nobody asks for their rosters any more, yet late callbacks are about people; left lying they would block the way
+    for others.
+    """
+    here = current()
+    told = callbacks_waiting(here)[0]
+    with here.store.reading() as conn:
+        there = [one for one in members.groups_of(conn, community.key) if one.group_key not in read_keys]
+        known = [*there, *members.dissolved_of(conn, community.key)]
+    waiting = {getattr(event, "chat_id", None) for _, event in told} - {None}
+    rest = [group for group in known if group.chat_id in waiting]
+    answers = {one: Answer(None, now) for one in rest}
     return here.store.write(partial(keep_groups, here=here, community=community, answers=answers, told=told, now=now))
 
 

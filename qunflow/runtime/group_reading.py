@@ -84,13 +84,16 @@ def keep_groups(
         about = [(one, event) for one, event in told if getattr(event, "chat_id", None) == row.chat_id]
         person_of = _persons(conn, here, about, detail, now)
         group = _Group(community, row, about, person_of, answer.asked_at)
-        if isinstance(detail, str):
-            one, happened = _unread(conn, group, detail)
+        is_over = any(isinstance(event, GroupDissolved) for _, event in about)
+        if is_over:
+            one, happened = _dissolved(conn, group, detail if isinstance(detail, str) else "dissolved")
+        elif isinstance(detail, str):
+            one, happened = _unread(conn, group, detail), []
         else:
             one, happened = _follow(conn, group) if detail is None else _look(conn, group, detail)
         news.append(one)
         events += happened
-        done = about if not isinstance(detail, str) else [one for one in about if isinstance(one[1], GroupDissolved)]
+        done = about if is_over or not isinstance(detail, str) else []
         inbox.mark(conn, [row.inbox_id for row, _ in done], "applied", "", now)
     if events:
         # Named by what it says: a second look of the same instant may have more to say.
@@ -128,26 +131,39 @@ def staff_of(community: Community) -> set[str]:
     return {community.helper, *(userid for group in community.groups for userid in (group.owner, group.admin))}
 
 
-def _unread(conn: Connection, group: _Group, problem: str) -> tuple[GroupNews, list[dict[str, Any]]]:
-    """A group that cannot be read stays as it was; one that was dissolved is left by everybody."""
+def _unread(conn: Connection, group: _Group, problem: str) -> GroupNews:
+    """A group that cannot be read stays as it was, and what was told of it waits."""
+    row, there = group.row, len(members.open_memberships(conn, group.row.group_id))
+    return GroupNews(row.group_id, row.group_key, there, there, there, 0, 0, problem=problem)
+
+
+def _dissolved(conn: Connection, group: _Group, problem: str) -> tuple[GroupNews, list[dict[str, Any]]]:
+    """A group that is gone was left by everybody, whatever its roster still shows."""
     row = group.row
     there = members.open_memberships(conn, row.group_id)
-    gone = [event for _, event in group.about if isinstance(event, GroupDissolved)]
-    if not gone:
-        return GroupNews(row.group_id, row.group_key, len(there), len(there), len(there), 0, 0, problem=problem), []
-    at = min(event.happened_at for event in gone)
+    gone = [event.happened_at for _, event in group.about if isinstance(event, GroupDissolved)]
+    at = min([*gone, *([row.dissolved_at] if row.dissolved_at else [])])
     rosters.dissolve(conn, row.group_id, at)
-    evidence.keep_moves(conn, [*group.told, *(ToldMove(row.group_id, person, at, False) for person in there)])
-    brought = bring_in_line(conn, group.community, row.group_id, there, group.now)
-    news = _news(conn, group, there, brought, 0)
-    return replace(news, problem=problem), brought.events
+    leavers = _all_leave(conn, group, there, at)
+    brought = bring_in_line(conn, group.community, row.group_id, leavers, group.now)
+    return replace(_news(conn, group, there, brought, 0), problem=problem), brought.events
+
+
+def _all_leave(conn: Connection, group: _Group, there: Iterable[int], at: datetime) -> set[int]:
+    """Keep what was told, and that whoever was there or told of left when the group was gone; returns who."""
+    leavers = {*there, *(one.person_id for one in group.told)}
+    evidence.keep_moves(conn, [*group.told, *(ToldMove(group.row.group_id, one, at, False) for one in leavers)])
+    return leavers
 
 
 def _follow(conn: Connection, group: _Group) -> tuple[GroupNews, list[dict[str, Any]]]:
     """Apply what callbacks told, without a look."""
     row = group.row
     before = members.open_memberships(conn, row.group_id)
-    evidence.keep_moves(conn, group.told)
+    if row.dissolved_at is None:
+        evidence.keep_moves(conn, group.told)
+    else:
+        _all_leave(conn, group, (), row.dissolved_at)
     brought = bring_in_line(conn, group.community, row.group_id, {one.person_id for one in group.told}, group.now)
     rosters.followed(conn, row.group_id, chain_of(row, group.moves).version)
     return _news(conn, group, before, brought, None), brought.events

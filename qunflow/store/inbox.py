@@ -102,10 +102,10 @@ def unapplied(conn: Connection, vault: Vault, source: str, limit: int) -> list[I
 
 
 def applied(conn: Connection, vault: Vault, source: str, after_id: int, limit: int) -> list[InboxRow]:
-    """Rows that something was made of, oldest first and above a number, to make it again."""
+    """Rows that something was made of, oldest first and above a number, to make it again; not those with a reason."""
     query = (
         select(inbox)
-        .where(inbox.c.source == source, inbox.c.state == "applied", inbox.c.sealed_body != b"")
+        .where(inbox.c.source == source, inbox.c.state == "applied", inbox.c.reason == "", inbox.c.sealed_body != b"")
         .where(inbox.c.inbox_id > after_id)
         .order_by(inbox.c.inbox_id)
         .limit(limit)
@@ -147,7 +147,7 @@ def mark(
     Say what became of rows.
 
     Args:
-        reason: why they were quarantined; empty otherwise.
+        reason: why they were quarantined, or why nothing was made of them; empty otherwise.
         persons: inbox id → person id where it is known; it lets an erased person's rows be emptied.
 
     Returns:
