@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Cells = Sequence[int | None]
 _WIDTH = 1_000
 # Only the roster knows these of a join; who left before it was read is in no other part.
-_FROM_ROSTER = ("channel", "inviter")
+_FROM_ROSTER = ("channel", "inviter", "entry")
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,9 +113,11 @@ class Measured:
         return found
 
     def _mean(self, place: int, name: str) -> Mean:
-        due = [row.counts for row in self.rows if len(row.counts) > place and row.counts[place] is not None]
-        sized = [counts for counts in due if counts[0]]
-        return Mean(name, sum(c[place] or 0 for c in sized), sum(c[0] or 0 for c in sized), len(sized))
+        due = [row for row in self.rows if len(row.counts) > place and row.counts[place] is not None]
+        sized = [row for row in due if row.counts[0]]
+        actors, size = sum(row.counts[place] or 0 for row in sized), sum(row.counts[0] or 0 for row in sized)
+        # The parts of a cohort that was split are one cohort.
+        return Mean(name, actors, size, len({row.label for row in sized}))
 
 
 def _rounded(pair: tuple[float, float] | None) -> list[float] | None:

@@ -45,7 +45,9 @@ def split_events(events: ir.Table, dimension: str, conn: Connection, community: 
     return DIMENSIONS[dimension](events, conn, community)
 
 
-def _of_membership(name: str, told: Callable[[Any], str], otherwise: Callable[[ir.Table], ir.StringValue]) -> Split:
+def _of_membership(
+    name: str, told: Callable[[Any], str | None], otherwise: Callable[[ir.Table], ir.StringValue]
+) -> Split:
     def split(events: ir.Table, conn: Connection, community: Community) -> ir.Table:
         known = _memberships(conn, community, told)
         on = (
@@ -60,13 +62,13 @@ def _of_membership(name: str, told: Callable[[Any], str], otherwise: Callable[[i
     return split
 
 
-def _memberships(conn: Connection, community: Community, told: Callable[[Any], str]) -> ir.Table:
+def _memberships(conn: Connection, community: Community, told: Callable[[Any], str | None]) -> ir.Table:
     import ibis
     import pyarrow as pa
 
     query = (
         select(*(memberships.c[name] for name in ("person_id", "group_id", "joined_at", "channel", "pulled_in")))
-        .add_columns(memberships.c.inviter_userid)
+        .add_columns(memberships.c.inviter_userid, memberships.c.join_scene)
         .join(groups)
         .where(groups.c.community == community.key)
         .order_by(memberships.c.membership_id)
@@ -107,6 +109,13 @@ def _nothing(_events: ir.Table) -> Any:
     return ibis.literal(NONE)
 
 
+def _entry_seen(row: Any) -> str | None:
+    """As a roster showed it; a membership no roster showed only says what it was told of, or nothing at all."""
+    if row.join_scene is None:
+        return None
+    return PULLED_IN if row.pulled_in else SELF_JOINED
+
+
 def _entry_told(events: ir.Table) -> Any:
     """As the event says it, where no membership is on file."""
     import ibis
@@ -120,9 +129,9 @@ def _entry_told(events: ir.Table) -> Any:
 
 
 DIMENSIONS: Mapping[str, Split] = {
-    "channel": _of_membership("channel", lambda row: str(row.channel), lambda events: events.channel),
-    "inviter": _of_membership("inviter", lambda row: str(row.inviter_userid), _nothing),
-    "entry": _of_membership("entry", lambda row: PULLED_IN if row.pulled_in else SELF_JOINED, _entry_told),
+    "channel": _of_membership("channel", lambda row: row.channel or None, lambda events: events.channel),
+    "inviter": _of_membership("inviter", lambda row: row.inviter_userid or None, _nothing),
+    "entry": _of_membership("entry", _entry_seen, _entry_told),
     "campaign": _of_campaign,
     "group_kind": partial(_of_group, "group_kind"),
     "owner": partial(_of_group, "owner"),

@@ -25,12 +25,14 @@ from qunflow.store.tables import groups, memberships, persons, runs
 
 MONDAY = datetime(2026, 1, 5, 2, tzinfo=UTC)
 LOOKED = datetime(2026, 1, 14, 4, tzinfo=UTC)
-# Who, how the roster says they came, whether they leave on the second day; the fifth was never on a roster.
-PEOPLE = (
+# Who, how the roster says they came, whether they leave on the second day; the fifth has no membership on file.
+PEOPLE: tuple[tuple[int, dict[str, Any] | None, bool], ...] = (
     (1, {"channel": "poster-a"}, False),
     (2, {"channel": "poster-a"}, True),
-    (3, {"pulled_in": True, "inviter_userid": "owner_zhou"}, False),
+    (3, {"pulled_in": True, "inviter_userid": "owner_zhou", "join_scene": 1}, False),
     (4, {"channel": "store-b"}, False),
+    # Imported: no roster ever showed this one, and no callback told how they came.
+    (6, {}, True),
     (5, None, True),
 )
 
@@ -42,7 +44,7 @@ def event(kind: str, person: int, group: int, at: datetime, **more: str) -> dict
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace whose first week saw five people join its first group, two of whom left on the second day."""
+    """A workspace whose first week saw six people join its first group, three of whom left on the second day."""
     folder = write_workspace(tmp_path / "brand", None, date(2026, 1, 1))
     monkeypatch.delenv("QUNFLOW_DATABASE_URL", raising=False)
     (folder / "state").mkdir(exist_ok=True)
@@ -58,7 +60,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         conn.execute(insert(persons), [{"person_id": person, "created_at": MONDAY} for person, _, _ in PEOPLE])
         for person, how, leaves in PEOPLE:
             at = MONDAY + timedelta(minutes=person)
-            events.append(event("join", person, group, at, props='{"pulled_in": false}'))
+            told = {} if how == {} else {"props": '{"pulled_in": false}'}
+            events.append(event("join", person, group, at, **told))
             if leaves:
                 events.append(event("leave", person, group, at + timedelta(days=1)))
             if how is not None:
@@ -85,7 +88,7 @@ def test_the_own_history_is_measured_as_far_as_a_stage_looked(home: Path, capsys
     found = asked(capsys, "-w", home)
 
     assert found["labels"] == ["2026-01-05"]
-    assert found["counts"] == [[5, 3, None, None, None, None, 0, None, None, None, None]]
+    assert found["counts"] == [[6, 3, None, None, None, None, 0, None, None, None, None]]
     assert found["definition"]["timezone"] == "Asia/Shanghai"
     assert found["as_of"] == "2026-01-14T12:00:00+08:00"
 
@@ -93,12 +96,12 @@ def test_the_own_history_is_measured_as_far_as_a_stage_looked(home: Path, capsys
 @pytest.mark.parametrize(
     ("dimension", "parts"),
     [
-        ("channel", {"": (2, 1), "poster-a": (2, 1), "store-b": (1, 1)}),
-        ("inviter", {"": (4, 2), "owner_zhou": (1, 1)}),
-        ("entry", {"pulled_in": (1, 1), "self_joined": (4, 2)}),
-        ("campaign", {"spring-orange": (5, 3)}),
-        ("group_kind", {"benefit_group": (5, 3)}),
-        ("owner", {"owner_zhou": (5, 3)}),
+        ("channel", {"": (3, 1), "poster-a": (2, 1), "store-b": (1, 1)}),
+        ("inviter", {"": (5, 2), "owner_zhou": (1, 1)}),
+        ("entry", {"": (1, 0), "pulled_in": (1, 1), "self_joined": (4, 2)}),
+        ("campaign", {"spring-orange": (6, 3)}),
+        ("group_kind", {"benefit_group": (6, 3)}),
+        ("owner", {"owner_zhou": (6, 3)}),
     ],
 )
 def test_each_dimension_splits_without_losing_anybody(
@@ -109,7 +112,8 @@ def test_each_dimension_splits_without_losing_anybody(
 
     seen = {part: tuple(cells[:2]) for part, cells in zip(found["splits"], found["counts"], strict=True)}
     assert seen == parts
-    assert sum(size for size, _ in seen.values()) == 5
+    assert sum(size for size, _ in seen.values()) == 6
+    assert found["means"][0] | {"interval": None} == found["means"][0] | {"interval": None, "size": 6, "cohorts": 1}
 
 
 def test_a_query_of_ones_own_keeps_its_fields(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +131,7 @@ def test_a_query_of_ones_own_keeps_its_fields(home: Path, tmp_path: Path, capsys
     duck = asked(capsys, "-w", home, "--query", path)
     polars = asked(capsys, "-w", home, "--query", path, "--engine", "polars")
 
-    assert duck["counts"] == polars["counts"] == [[2, 1], [2, 1], [1, 1]]
+    assert duck["counts"] == polars["counts"] == [[3, 1], [2, 1], [1, 1]]
     assert duck["splits"] == polars["splits"] == ["", "poster-a", "store-b"]
 
 
@@ -150,11 +154,13 @@ def test_what_does_not_fit_the_history_is_refused(
 
 
 def test_who_was_on_no_roster_is_told_beside_the_parts(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """They mostly left early, so that the named channels look better than they are; entry is known of everybody."""
-    for dimension, told in (("channel", True), ("entry", False)):
+    """They mostly left early, so that the named parts look better than they are; the kind of group all have."""
+    for dimension, told in (("channel", "不明的有 3 人"), ("entry", "不明的有 1 人"), ("group_kind", "")):
         with pytest.raises(SystemExit):
             main(["retention", "--history", "-w", str(home), "--split-by", dimension])
-        assert ("不明的有 2 人" in capsys.readouterr().out) == told
+        said = capsys.readouterr().out
+        assert told in said
+        assert bool(told) == ("不明的有" in said)
 
 
 def test_the_workbook_of_the_community_is_handed_out_and_noted(

@@ -21,7 +21,7 @@ from qunflow.store.figures import Figure
 NAME = "part_stay_rate"
 DIMENSIONS = ("channel", "inviter", "how", "campaign", "kind", "owner")
 # Only a look at the roster tells these; who left before it is in no other part.
-FROM_ROSTER = ("channel", "inviter")
+FROM_ROSTER = ("channel", "inviter", "how")
 
 
 def split_sections(data: ReportData, words: Words) -> tuple[Section, ...]:
