@@ -33,7 +33,7 @@ from benchmarks.retention_log import DAY_US, FIRST_US, WEEKS, written
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from qunflow.retention.tally import Tally
+    from qunflow.retention.tally.tally import Tally
     from qunflow.store.retention_state import Carried, Source
 
 DAYS = (1, 3, 7, 14, 30)
@@ -69,7 +69,7 @@ class Season:
 def cells(tally: Tally, _: Carried) -> Table:
     """The same table the public engine gives."""
     from qunflow.retention.cells import cells_of
-    from qunflow.retention.tally_reading import cohort_rows
+    from qunflow.retention.tally.reading import cohort_rows
 
     found: dict[date, list[int | None]] = {FIRST + timedelta(weeks=week): [] for week in range(WEEKS)}
     for rows in cohort_rows(tally, "week", LAST):
@@ -87,7 +87,7 @@ def _nobody(start: date) -> list[int | None]:
 
 def whole_day(tally: Tally, carried: Carried) -> Table:
     """All a daily run asks: cells, the activity matrix, the groups and what is odd."""
-    from qunflow.retention.tally_reading import dirt_of, group_rows, leave_streaks, matrix_rows
+    from qunflow.retention.tally.reading import dirt_of, group_rows, leave_streaks, matrix_rows
 
     matrix_rows(tally, "week", LAST)
     group_rows(tally, LAST)

@@ -62,7 +62,7 @@ def qunflow(path: Path, definition: str) -> tuple[Table, Seconds]:
     import ibis
 
     from qunflow.retention import measure
-    from qunflow.retention.facts import Columns
+    from qunflow.retention.measuring.facts import Columns
     from qunflow.store.event_logs import EventLog
     from qunflow.store.query_engines import placed
 
@@ -137,7 +137,7 @@ def prepared(way: str) -> None:
     if way == "qunflow":
         import ibis
 
-        import qunflow.retention.measuring
+        import qunflow.retention.measuring.measure
         import qunflow.store.event_logs
         import qunflow.store.query_engines  # noqa: F401
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from data_checks.gate import Suite
-from qunflow.retention.life_stage import STAGES, What
+from qunflow.retention.care.life_stage import STAGES, What
 
 
 def _care() -> Sequence[Any]:

@@ -20,7 +20,8 @@ from qunflow import runtime
 from qunflow.clock import day_bounds
 from qunflow.community.finality import Reason
 from qunflow.errors import CheckFailed, ConfigurationError, PermanentError
-from qunflow.retention import alarms, groups, health, whole
+from qunflow.retention import groups, health, whole
+from qunflow.retention.care import alarms
 from qunflow.retention.dirt import Dirt, dirt
 from qunflow.retention.events import Scope, counted
 from qunflow.retention.params import RetentionParams

@@ -16,11 +16,11 @@ from sqlalchemy import Connection
 
 from data_checks.retention_care import CARE, WIN_BACK
 from qunflow.delivery.model import Planned
-from qunflow.retention import care, reactions
-from qunflow.retention.care import GroupCare, Place, Posted, Seen
-from qunflow.retention.life_stage import Marks
+from qunflow.retention.care import judging, reactions
+from qunflow.retention.care.judging import GroupCare, Place, Posted, Seen
+from qunflow.retention.care.life_stage import Marks
+from qunflow.retention.care.reactions import Post, Unanswered
 from qunflow.retention.plan import DayMeasure, GroupMeasure, Measurement, Plan
-from qunflow.retention.reactions import Post, Unanswered
 from qunflow.runtime.stage import StageRun
 from qunflow.runtime.telling import terms_of
 from qunflow.store import figures, todo_answers, todos
@@ -49,7 +49,7 @@ def judge_alarms(measured: Measurement, seen: Seen) -> Measurement:
 
 def _judged(day: DayMeasure, seen: Seen) -> DayMeasure:
     then = replace(seen, through=day.plan.complete_through)
-    return replace(day, board=tuple(care.judged(line, then, day.plan.limits) for line in day.board))
+    return replace(day, board=tuple(judging.judged(line, then, day.plan.limits) for line in day.board))
 
 
 @step("留存:定对策", timeout_s=600)
@@ -64,7 +64,7 @@ def weigh(run: StageRun, board: Sequence[GroupMeasure], seen: Seen) -> tuple[Gro
         for line in board
     }
     marks = Marks(**asked.life_stage.model_dump())
-    return care.cared_for(board, seen, places, marks, asked.win_back.silent_days)
+    return judging.cared_for(board, seen, places, marks, asked.win_back.silent_days)
 
 
 @step("留存:问没人理的活动", timeout_s=300)

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from qunflow.retention.activity_layers import LAYERS
-from qunflow.retention.care import GroupCare, Seen
-from qunflow.retention.push_windows import PushWindow
+from qunflow.retention.care.activity_layers import LAYERS
+from qunflow.retention.care.judging import GroupCare, Seen
+from qunflow.retention.care.push_windows import PushWindow
 from qunflow.store.figures import Figure, Unit, Value
 from qunflow.store.todo_answers import Asked
 

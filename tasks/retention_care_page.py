@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from qunflow.delivery.notices import title_of
 from qunflow.language import Catalogue
-from qunflow.retention.care import GroupCare
-from qunflow.retention.push_windows import PushWindow
+from qunflow.retention.care.judging import GroupCare
+from qunflow.retention.care.push_windows import PushWindow
 
 
 def engineers_page(cared: Sequence[GroupCare], titles: Mapping[str, str], zone: ZoneInfo, words: Catalogue) -> str:

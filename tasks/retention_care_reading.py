@@ -17,9 +17,9 @@ from sqlalchemy import Connection, or_, select
 
 from qunflow.clock import day_bounds, local_day
 from qunflow.errors import BadInput
-from qunflow.retention.care import LAYER_DAYS, STAYS_DAYS, PersonActs, Posted, Seen, Stay
+from qunflow.retention.care.judging import LAYER_DAYS, STAYS_DAYS, PersonActs, Posted, Seen, Stay
+from qunflow.retention.care.life_stage import SEEN_DAYS
 from qunflow.retention.events import counted
-from qunflow.retention.life_stage import SEEN_DAYS
 from qunflow.retention.plan import Plan
 from qunflow.runtime.stage import StageRun
 from qunflow.store.rows import chunks

@@ -13,10 +13,10 @@ from qunflow.clock import instant_of
 from qunflow.community.calendar import playbooks_needed
 from qunflow.delivery.notices import title_of
 from qunflow.errors import ConfigurationError
-from qunflow.retention.alarms import LEAVE_STREAK
-from qunflow.retention.care import GroupCare
-from qunflow.retention.push_windows import PushWindow
-from qunflow.retention.reactions import REASONS, Unanswered
+from qunflow.retention.care.alarms import LEAVE_STREAK
+from qunflow.retention.care.judging import GroupCare
+from qunflow.retention.care.push_windows import PushWindow
+from qunflow.retention.care.reactions import REASONS, Unanswered
 from qunflow.runtime.stage import StageRun
 from qunflow.store.todos import NewTodo
 

@@ -2,7 +2,7 @@
 The daily measurement: the community's tally carried on by what is new, and what it says as of the day.
 
 Past days that are still open are measured again when something late touched them. The rules are in
-``qunflow.retention.tally``, where the tally lies in ``qunflow.store.retention_state``.
+``qunflow.retention.tally.tally``, where the tally lies in ``qunflow.store.retention_state``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from qunflow.clock import local_day
 from qunflow.community.finality import is_final
 from qunflow.retention.plan import DayMeasure, Measurement, Plan, Reading
 from qunflow.retention.shaping import board_of, cohorts_of
-from qunflow.retention.tally import Tally
-from qunflow.retention.tally_reading import (
+from qunflow.retention.tally.reading import (
     cohort_rows,
     day_of_number,
     dirt_of,
@@ -27,6 +26,7 @@ from qunflow.retention.tally_reading import (
     matrix_rows,
     number_of,
 )
+from qunflow.retention.tally.tally import Tally
 from qunflow.runtime.stage import StageRun
 from qunflow.store import figures
 from qunflow.store.retention_state import Carried, Source, carry_on, settle

@@ -20,9 +20,9 @@ from sqlalchemy import Connection
 
 from data_checks.retention_outlook import OUTLOOK
 from qunflow import runtime
-from qunflow.retention import churn
 from qunflow.retention.cells import Cell
-from qunflow.retention.forecast import Forecast, TooLittle, courses_of, forecast
+from qunflow.retention.outlook import churn
+from qunflow.retention.outlook.forecast import Forecast, TooLittle, courses_of, forecast
 from qunflow.retention.plan import CohortMeasure, DayMeasure, Plan
 from qunflow.runtime.leaving import churn_outlook
 from qunflow.runtime.stage import StageRun

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from qunflow.experiments.shares import wilson_interval
 from qunflow.language import Catalogue
-from qunflow.retention.churn import Card, Check, ChurnOutlook, NoRisk
-from qunflow.retention.churn_days import SIGNS
-from qunflow.retention.forecast import Forecast, TooLittle
+from qunflow.retention.outlook.churn import Card, Check, ChurnOutlook, NoRisk
+from qunflow.retention.outlook.churn_days import SIGNS
+from qunflow.retention.outlook.forecast import Forecast, TooLittle
 
 
 def engineers_page(stay: Forecast | TooLittle, leaving: ChurnOutlook, words: Catalogue) -> str:

@@ -22,8 +22,8 @@ from qunflow.delivery.model import Content, Planned
 from qunflow.errors import ConfigurationError
 from qunflow.rendering import lint
 from qunflow.rendering.lint import banned_words
-from qunflow.retention.care import GroupCare, Seen
-from qunflow.retention.win_back import Proposal, Rules, SilentMember, may_be_asked_why, proposals
+from qunflow.retention.care.judging import GroupCare, Seen
+from qunflow.retention.care.win_back import Proposal, Rules, SilentMember, may_be_asked_why, proposals
 from qunflow.runtime.stage import StageRun
 from qunflow.store import people
 from qunflow.store.tables import targets

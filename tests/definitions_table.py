@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from qunflow.retention.quality import RULES
+from qunflow.retention.measuring.quality import RULES
 from tests.spec.retention_care_rules import RULES as CARE_RULES
 from tests.spec.retention_care_rules import Rule
 from tests.spec.retention_definitions import DEFINITIONS, Definition

@@ -17,7 +17,7 @@ from qunflow.cli.options import WorkspaceOption
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qunflow.retention.churn import ChurnOutlook, MemberRisk
+    from qunflow.retention.outlook.churn import ChurnOutlook, MemberRisk
     from qunflow.runtime import Runtime
     from qunflow.settings.workspace import Community
 
@@ -39,7 +39,7 @@ def leaving(
 
 
 def _told(here: Runtime, community: Community, day: date | None, limit: int) -> Iterator[str]:
-    from qunflow.retention.churn import Judged
+    from qunflow.retention.outlook.churn import Judged
     from qunflow.runtime.leaving import churn_outlook, members_by_risk, scope_of
 
     scope, kinds = scope_of(here, community, day), community.retention.active_kinds
@@ -57,7 +57,7 @@ def _told(here: Runtime, community: Community, day: date | None, limit: int) -> 
 
 def _summary(here: Runtime, found: ChurnOutlook) -> str:
     """The same sentence as in the report."""
-    from qunflow.retention.churn import NoRisk
+    from qunflow.retention.outlook.churn import NoRisk
 
     words, past = here.language, found.judged
     if isinstance(past, NoRisk):

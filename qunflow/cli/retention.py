@@ -20,8 +20,8 @@ from qunflow.cli.options import WorkspaceOption
 from qunflow.errors import BadInput
 
 if TYPE_CHECKING:
-    from qunflow.retention.query import Query
-    from qunflow.retention.result import Measured
+    from qunflow.retention.measuring.query import Query
+    from qunflow.retention.measuring.result import Measured
 
 app = App(name="retention", help="从一份日志，或工作区自己的历史算留存表 (retention of a log)")
 
@@ -146,7 +146,7 @@ def measured(
 ) -> Measured:
     """The table of a file. Raises: BadInput, ConfigurationError."""
     from qunflow.retention import measure
-    from qunflow.retention.query import zone_named
+    from qunflow.retention.measuring.query import zone_named
     from qunflow.store.event_logs import open_log, parse_columns
     from qunflow.store.query_engines import placed
 
@@ -158,14 +158,14 @@ def measured(
 
 
 def _by_first_event(period: Literal["hour", "day", "week", "month"], kinds: str, zone: str) -> Query:
-    from qunflow.retention.query import Query
+    from qunflow.retention.measuring.query import Query
 
     chosen = tuple(kind.strip() for kind in kinds.split(",") if kind.strip()) or None
     return Query(period=period, timezone=zone, target_event=chosen, returning_event=chosen, cohort_rule="first_time")
 
 
 def _query(path: Path) -> Query:
-    from qunflow.retention.query import read_query
+    from qunflow.retention.measuring.query import read_query
 
     return read_query(_json_query(path))
 
@@ -210,7 +210,7 @@ def _cases(path: Path) -> list[Mapping[str, Any]]:
 def _verdict(case: Mapping[str, Any], engine: str, engine_url: str) -> Any:
     from qunflow.cli.retention_output import Verdict
     from qunflow.retention import measure
-    from qunflow.retention.query import read_query, zone_named
+    from qunflow.retention.measuring.query import read_query, zone_named
     from qunflow.store.event_logs import table_of
     from qunflow.store.query_engines import placed
 

@@ -15,7 +15,7 @@ from qunflow.settings.words import did_you_mean
 
 if TYPE_CHECKING:
     from qunflow.language import Catalogue
-    from qunflow.retention.result import Measured, Row
+    from qunflow.retention.measuring.result import Measured, Row
 
 # Without a wish: so many of the newest.
 NEWEST = 3

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from sqlalchemy import Connection
 
-    from qunflow.retention.query import Query
-    from qunflow.retention.result import Measured
+    from qunflow.retention.measuring.query import Query
+    from qunflow.retention.measuring.result import Measured
     from qunflow.settings.workspace import Community, Workspace
     from qunflow.store.history import History
 
@@ -83,7 +83,7 @@ def _chosen(workspace: Workspace, key: str) -> Community:
 
 
 def _asked(given: Given, community: Community, period: str, as_of: datetime) -> Query:
-    from qunflow.retention.query import read_query
+    from qunflow.retention.measuring.query import read_query
 
     usual = {
         "period": period or community.retention.period,

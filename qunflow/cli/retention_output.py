@@ -25,7 +25,7 @@ from qunflow.store.files import write_durably
 
 if TYPE_CHECKING:
     from qunflow.retention.comparing import Difference
-    from qunflow.retention.result import Mean, Measured, Row
+    from qunflow.retention.measuring.result import Mean, Measured, Row
 
 Cells = Sequence[int | None]
 _WIDTH = 1_000

@@ -15,7 +15,7 @@ from qunflow.retention.comparing import Difference
 
 if TYPE_CHECKING:
     from qunflow.language import Catalogue
-    from qunflow.retention.result import Measured, Row
+    from qunflow.retention.measuring.result import Measured, Row
 
 
 def write_workbook(path: Path, found: Measured, told: Sequence[Difference], words: Catalogue) -> None:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from qunflow.retention.facts import Columns
-    from qunflow.retention.measuring import Engine
-    from qunflow.retention.query import Query
-    from qunflow.retention.result import Measured
+    from qunflow.retention.measuring.facts import Columns
+    from qunflow.retention.measuring.measure import Engine
+    from qunflow.retention.measuring.query import Query
+    from qunflow.retention.measuring.result import Measured
 
 
 def measure(
@@ -45,9 +45,9 @@ def measure(
     Raises:
         BadInput: a query or events that do not fit, naming what and how to mend it.
     """
-    from qunflow.retention.facts import Columns
-    from qunflow.retention.measuring import measured
-    from qunflow.retention.query import Query, read_query
+    from qunflow.retention.measuring.facts import Columns
+    from qunflow.retention.measuring.measure import measured
+    from qunflow.retention.measuring.query import Query, read_query
 
     asked = query if isinstance(query, Query) else read_query(query)
     present = list(events.columns if hasattr(events, "columns") else ())

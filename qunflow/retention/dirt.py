@@ -23,7 +23,7 @@ class Dirt:
     """
     What is odd in a log, in events but for the last three, which count people, people and days.
 
-    A tally (``tally_reading.dirt_of``) knows repeats only among events that were read in one go.
+    A tally (``tally.reading.dirt_of``) knows repeats only among events that were read in one go.
     ``duplicates`` counts the rows beyond the first of equal ones; they stay events, two people may say the same.
     ``joined_without_row`` are speakers of a group whose joining was never seen there.
     """

@@ -13,8 +13,8 @@ import ibis.expr.types as ir
 
 from qunflow.retention import measure
 from qunflow.retention.cells import Cell, cells_of
+from qunflow.retention.measuring.query import Query
 from qunflow.retention.plan import Plan
-from qunflow.retention.query import Query
 from qunflow.retention.whole import HISTORY
 
 # So many of the newest cohorts; older ones came by channels of another time.

@@ -7,13 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from qunflow.retention.alarms import Alarm, Limits
+from qunflow.retention.care.alarms import Alarm, Limits
 from qunflow.retention.cells import Cell
 from qunflow.retention.dirt import Dirt
 from qunflow.retention.events import Scope
 from qunflow.retention.health import GroupCounts, Health
 from qunflow.retention.periods import Period
-from qunflow.retention.tally_cells import DAYS
+from qunflow.retention.tally.cells import DAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qunflow.retention import alarms, health
+from qunflow.retention import health
+from qunflow.retention.care import alarms
 from qunflow.retention.cells import cells_of, weighted_means
 from qunflow.retention.periods import label_of
 from qunflow.retention.plan import CohortMeasure, GroupMeasure, MatrixCell, MeasuredGroup, Plan
@@ -14,7 +15,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def cohorts_of(plan: Plan, stayed: Rows, acted: Rows, matrix: Rows) -> CohortMeasure:
-    """Rows as ``whole`` and ``tally_reading`` give them."""
+    """Rows as ``whole`` and ``tally.reading`` give them."""
     stay = cells_of(stayed, plan.period, plan.days, plan.complete_through)
     active = cells_of(acted, plan.period, plan.days, plan.complete_through)
     sizes = {row["cohort"]: row["people"] for row in matrix if row["distance"] == 0}

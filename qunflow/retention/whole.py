@@ -14,10 +14,10 @@ from typing import Any
 import ibis.expr.types as ir
 
 from qunflow.retention import measure
-from qunflow.retention.facts import Columns
+from qunflow.retention.measuring.facts import Columns
+from qunflow.retention.measuring.query import Query
 from qunflow.retention.periods import Period
-from qunflow.retention.query import Query
-from qunflow.retention.tally_cells import DAYS
+from qunflow.retention.tally.cells import DAYS
 
 HISTORY = Columns("person_id", "happened_at", "kind", "group_id")
 Rows = list[dict[str, Any]]

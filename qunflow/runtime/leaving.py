@@ -1,8 +1,8 @@
 """
 Who may leave within a week, worked out of the history for whoever asks: counts for figures, members for their people.
 
-The rule is ``qunflow.retention.churn``; here the events and the pushes that arrived are brought to it. Members are
-known by number only.
+The rule is ``qunflow.retention.outlook.churn``; here the events and the pushes that arrived are brought to it. Members
+are known by number only.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from sqlalchemy import select
 
 from qunflow.clock import local_day
 from qunflow.errors import PermanentError
-from qunflow.retention.churn import Card, ChurnOutlook, MemberRisk, member_risk, outlook, tally_of
-from qunflow.retention.churn_days import (
+from qunflow.retention.events import Scope, counted
+from qunflow.retention.outlook.churn import Card, ChurnOutlook, MemberRisk, member_risk, outlook, tally_of
+from qunflow.retention.outlook.churn_days import (
     HORIZON_DAYS,
     WEEKS_SEEN,
     acts_of,
@@ -26,9 +27,8 @@ from qunflow.retention.churn_days import (
     spans_of,
     tallies,
 )
-from qunflow.retention.churn_tally import known_of
-from qunflow.retention.events import Scope, counted
-from qunflow.retention.tally_reading import day_of_number
+from qunflow.retention.outlook.churn_tally import known_of
+from qunflow.retention.tally.reading import day_of_number
 from qunflow.runtime import Runtime
 from qunflow.settings.workspace import Community
 from qunflow.store import members

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from qunflow.errors import BadInput
-from qunflow.retention.facts import Columns
-from qunflow.retention.quality import Note, notes_of
+from qunflow.retention.measuring.facts import Columns
+from qunflow.retention.measuring.quality import Note, notes_of
 from qunflow.settings.words import did_you_mean
 from qunflow.store.importing.files import ROW, read_table
 from qunflow.store.importing.rows import instants

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import psycopg
 
-    from qunflow.retention.measuring import Engine
+    from qunflow.retention.measuring.measure import Engine
 
 Placed = tuple["ir.Table", "Engine | None"]
 # A name no column has, because it is replaced in the text of a statement.

@@ -4,7 +4,7 @@ The tally of retention on the disk, carried on to what the history shows now.
 It stands for the batches of the manifest it has read, under the settings it was made with. Batches that came since are
 read and nothing else; where that is not enough (the first time, another version or other settings, a part that is
 lost or damaged, a batch that was withdrawn, a clock that was set back) it is made anew from the whole history, and says
-so. It can be deleted at any time. The rules are in ``qunflow.retention.tally``.
+so. It can be deleted at any time. The rules are in ``qunflow.retention.tally.tally``.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from sqlalchemy import Connection, func, select
 
 from qunflow.retention.dirt import SPOKEN
 from qunflow.retention.events import IMPORTED, Scope
-from qunflow.retention.grid import us_of
-from qunflow.retention.tally import Kinds, Tally
-from qunflow.retention.tally_links import Links
-from qunflow.retention.tally_news import News, sifted
-from qunflow.retention.tally_pages import Ints, Marks, ints, packed, unpacked
-from qunflow.retention.tally_zone import days_in
+from qunflow.retention.measuring.grid import us_of
+from qunflow.retention.tally.links import Links
+from qunflow.retention.tally.news import News, sifted
+from qunflow.retention.tally.pages import Ints, Marks, ints, packed, unpacked
+from qunflow.retention.tally.tally import Kinds, Tally
+from qunflow.retention.tally.zone import days_in
 from qunflow.store.engine import Store
 from qunflow.store.events import KINDS
 from qunflow.store.history import Batch, History

@@ -21,11 +21,11 @@ from qunflow.delivery.approval import approve_as
 from qunflow.delivery.model import Content, Planned
 from qunflow.delivery.notices import title_of
 from qunflow.delivery.outbox import check, plan
-from qunflow.retention.care import GroupCare, Seen
+from qunflow.retention.care.judging import GroupCare, Seen
+from qunflow.retention.care.reactions import Unanswered
 from qunflow.retention.dirt import Dirt
 from qunflow.retention.params import RetentionParams
 from qunflow.retention.plan import CohortMeasure, DayMeasure, GroupMeasure, Measurement, Plan, Reading
-from qunflow.retention.reactions import Unanswered
 from qunflow.runtime import Runtime, open_runtime
 from qunflow.runtime.stage import StageRun
 from qunflow.settings.scaffold import write_workspace

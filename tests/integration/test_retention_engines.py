@@ -18,7 +18,7 @@ import pytest
 from qunflow.cli import main
 from qunflow.errors import ConfigurationError
 from qunflow.retention import measure
-from qunflow.retention.facts import Columns
+from qunflow.retention.measuring.facts import Columns
 from qunflow.store.event_logs import EventLog
 from qunflow.store.query_engines import placed
 from tests.spec.test_retention_by_hand import CHANGES, SPAN, a_log, a_query, by_days
@@ -109,8 +109,8 @@ def test_the_expression_compiles_for_engines_that_are_not_here(name: str) -> Non
     """The matrix says itself in the dialect of engines beyond one machine."""
     import ibis
 
-    from qunflow.retention.matrix import matrix_counts
-    from qunflow.retention.query import Query
+    from qunflow.retention.measuring.matrix import matrix_counts
+    from qunflow.retention.measuring.query import Query
 
     kinds = {"actor": "int64", "at_us": "int64", "interval": "int64"}
     targets, returns = ibis.table(kinds, name="targets"), ibis.table(kinds, name="returns")

@@ -21,13 +21,13 @@ from qunflow.cli import main
 from qunflow.clock import FixedClock
 from qunflow.errors import PermanentError
 from qunflow.language import catalogue
-from qunflow.retention.alarms import Limits
+from qunflow.retention.care.alarms import Limits
 from qunflow.retention.cells import cells_of
-from qunflow.retention.churn import ChurnOutlook
-from qunflow.retention.churn_days import acts_of, member_days, seen_since, spans_of
-from qunflow.retention.churn_tally import known_of
 from qunflow.retention.events import Scope, counted
-from qunflow.retention.forecast import Forecast, TooLittle
+from qunflow.retention.outlook.churn import ChurnOutlook
+from qunflow.retention.outlook.churn_days import acts_of, member_days, seen_since, spans_of
+from qunflow.retention.outlook.churn_tally import known_of
+from qunflow.retention.outlook.forecast import Forecast, TooLittle
 from qunflow.retention.plan import CohortMeasure, Plan
 from qunflow.runtime import Runtime, open_runtime
 from qunflow.settings.scaffold import write_workspace

@@ -18,9 +18,9 @@ import pytest
 
 from qunflow.retention import groups, measure
 from qunflow.retention.events import Scope, counted
-from qunflow.retention.facts import Columns
-from qunflow.retention.tally import Tally
-from qunflow.retention.tally_reading import cohort_rows, group_rows, matrix_rows
+from qunflow.retention.measuring.facts import Columns
+from qunflow.retention.tally.reading import cohort_rows, group_rows, matrix_rows
+from qunflow.retention.tally.tally import Tally
 from qunflow.store import retention_state
 from qunflow.store.engine import Store
 from qunflow.store.history import History

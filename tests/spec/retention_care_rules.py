@@ -12,13 +12,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from qunflow.retention.activity_layers import MemberActs, layers, silent
-from qunflow.retention.alarms import Limits, alarms_of, chance_of_run
+from qunflow.retention.care.activity_layers import MemberActs, layers, silent
+from qunflow.retention.care.alarms import Limits, alarms_of, chance_of_run
+from qunflow.retention.care.life_stage import GroupTalk, LifeStage, Marks, advice_for, life_stage
+from qunflow.retention.care.push_windows import (
+    Push,
+    Rate,
+    chance_of,
+    corrected_for_many,
+    expected_leaves,
+    windows_after,
+)
+from qunflow.retention.care.reactions import Post, unanswered
+from qunflow.retention.care.win_back import Rules, SilentMember, left_in_peace, may_be_asked_why, proposals
 from qunflow.retention.health import GroupCounts
-from qunflow.retention.life_stage import GroupTalk, LifeStage, Marks, advice_for, life_stage
-from qunflow.retention.push_windows import Push, Rate, chance_of, corrected_for_many, expected_leaves, windows_after
-from qunflow.retention.reactions import Post, unanswered
-from qunflow.retention.win_back import Rules, SilentMember, left_in_peace, may_be_asked_why, proposals
 
 DAY = date(2026, 3, 31)
 OLD, YOUNG = date(2026, 1, 1), date(2026, 3, 10)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from qunflow.retention.churn import Bin, Card, Check, NoRisk, Tally, checked, judged
-from qunflow.retention.churn_days import SIGNS, reference_days
-from qunflow.retention.forecast import TooLittle, forecast
-from qunflow.retention.survival import Course, Model, fitted
+from qunflow.retention.outlook.churn import Bin, Card, Check, NoRisk, Tally, checked, judged
+from qunflow.retention.outlook.churn_days import SIGNS, reference_days
+from qunflow.retention.outlook.forecast import TooLittle, forecast
+from qunflow.retention.outlook.survival import Course, Model, fitted
 from tests.spec.retention_care_rules import Case, Rule
 
 # Per cent still there after 0 to 4 years in the high-end example of the sources.

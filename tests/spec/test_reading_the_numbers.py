@@ -8,8 +8,9 @@ from pathlib import Path
 from qunflow.community.finality import FINAL_AFTER_DAYS
 from qunflow.report.sections.groups import WEAK, WELL
 from qunflow.report.wording import SMALL_N
-from qunflow.retention import comparing, forecast, health
+from qunflow.retention import comparing, health
 from qunflow.retention.comparing import Reached, differences
+from qunflow.retention.outlook import forecast
 from qunflow.retention.params import RetentionParams
 from qunflow.settings.workspace import Retention
 from qunflow.store.retention_dimensions import DIMENSIONS

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from qunflow.retention import measure
-from qunflow.retention.facts import Columns
+from qunflow.retention.measuring.facts import Columns
 from tests.spec.retention_by_hand import Row, counted
 
 # Each with its clock changed in the time of the logs: by an hour, by half an hour, at midnight, or not at all.

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from qunflow.retention import measure
-from qunflow.retention.query import Query
-from qunflow.retention.result import Measured
+from qunflow.retention.measuring.query import Query
+from qunflow.retention.measuring.result import Measured
 from tests.definitions_table import PAGE, page
 from tests.spec.retention_definitions import DEFINITIONS, Definition
 

@@ -18,9 +18,9 @@ import pytest
 
 from qunflow.cli import main
 from qunflow.retention import measure
-from qunflow.retention.facts import Columns
-from qunflow.retention.result import Measured
-from qunflow.retention.survival import fitted
+from qunflow.retention.measuring.facts import Columns
+from qunflow.retention.measuring.result import Measured
+from qunflow.retention.outlook.survival import fitted
 from qunflow.store.event_logs import EventLog
 from qunflow.store.query_engines import placed
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import pytest
 
-from qunflow.retention.forecast import Forecast, forecast
-from qunflow.retention.survival import Course, Model, fitted
+from qunflow.retention.outlook.forecast import Forecast, forecast
+from qunflow.retention.outlook.survival import Course, Model, fitted
 
 REGULAR = (1000, 631, 468, 382, 326, 289, 262, 241, 223, 207, 194, 183, 173)
 HIGH_END = (1000, 869, 743, 653, 593, 551, 517, 491, 468, 445, 427, 409, 394)

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from qunflow.retention.cells import Cell, cells_of
 from qunflow.retention.periods import Period, label_of
-from qunflow.retention.tally import Kinds, Tally
-from qunflow.retention.tally_cells import DAYS
-from qunflow.retention.tally_links import Links
-from qunflow.retention.tally_news import News
-from qunflow.retention.tally_pages import ints
-from qunflow.retention.tally_reading import cohort_rows, dirt_of, group_rows, leave_streaks, matrix_rows
-from qunflow.retention.tally_zone import days_in
+from qunflow.retention.tally.cells import DAYS
+from qunflow.retention.tally.links import Links
+from qunflow.retention.tally.news import News
+from qunflow.retention.tally.pages import ints
+from qunflow.retention.tally.reading import cohort_rows, dirt_of, group_rows, leave_streaks, matrix_rows
+from qunflow.retention.tally.tally import Kinds, Tally
+from qunflow.retention.tally.zone import days_in
 from tests.spec.retention_by_hand import DAY, Row, counted
 from tests.spec.tally_by_hand import board, days_with_leavers, dirt
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from qunflow.retention.alarms import Limits
-from qunflow.retention.care import Place, Posted, Seen, Stay, cared_for, judged
+from qunflow.retention.care.alarms import Limits
+from qunflow.retention.care.judging import Place, Posted, Seen, Stay, cared_for, judged
+from qunflow.retention.care.life_stage import Marks
 from qunflow.retention.health import GroupCounts
-from qunflow.retention.life_stage import Marks
 from qunflow.retention.plan import GroupMeasure, MeasuredGroup
 
 THROUGH = date(2026, 3, 30)

@@ -10,8 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qunflow.retention.churn import Bin, Card, Cause, Check, Judged, NoRisk, Tally, checked, judged, learnt, member_risk
-from qunflow.retention.churn_days import SIGNS
+from qunflow.retention.outlook.churn import (
+    Bin,
+    Card,
+    Cause,
+    Check,
+    Judged,
+    NoRisk,
+    Tally,
+    checked,
+    judged,
+    learnt,
+    member_risk,
+)
+from qunflow.retention.outlook.churn_days import SIGNS
 
 FIRST = date(2026, 1, 4)
 FLAT = tuple((0.0,) * sign.classes for sign in SIGNS)

@@ -9,7 +9,7 @@ import ibis
 import pandas as pd
 import pytest
 
-from qunflow.retention.churn_days import SIGNS, acts_of, member_days, reference_days, spans_of, tallies
+from qunflow.retention.outlook.churn_days import SIGNS, acts_of, member_days, reference_days, spans_of, tallies
 
 DAY, EARLY = date(2026, 2, 1), date(2025, 12, 1)
 ACTIVE = ("message", "checkin")

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from qunflow.retention import measure, quality
+from qunflow.retention import measure
+from qunflow.retention.measuring import quality
 
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
 

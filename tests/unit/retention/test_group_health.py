@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from qunflow.retention.alarms import LEAVE_STREAK, NEW_GROUP_D7, OLD_GROUP_MONTH, Limits, alarms_of
+from qunflow.retention.care.alarms import LEAVE_STREAK, NEW_GROUP_D7, OLD_GROUP_MONTH, Limits, alarms_of
 from qunflow.retention.health import GroupCounts, health_of, streak_of
 
 LIMITS = Limits(new_group_d7=0.15, old_group_month=0.10, leave_streak_days=3)

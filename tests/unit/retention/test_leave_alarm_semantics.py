@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qunflow.retention.alarms import Limits, alarms_of, allowed_pace, chance_of_run
+from qunflow.retention.care.alarms import Limits, alarms_of, allowed_pace, chance_of_run
 from qunflow.retention.health import GroupCounts
 
 LIMITS = Limits(new_group_d7=0.15, old_group_month=0.10, leave_streak_days=3)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qunflow.retention.push_windows import (
+from qunflow.retention.care.push_windows import (
     Push,
     PushWindow,
     Rate,

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from qunflow.errors import BadInput
-from qunflow.retention.facts import followed
-from qunflow.retention.grid import Calendar, offsets
-from qunflow.retention.query import Bucket
-from qunflow.retention.result import Measured, Row
-from qunflow.retention.survival import fitted
+from qunflow.retention.measuring.facts import followed
+from qunflow.retention.measuring.grid import Calendar, offsets
+from qunflow.retention.measuring.query import Bucket
+from qunflow.retention.measuring.result import Measured, Row
+from qunflow.retention.outlook.survival import fitted
 
 ZONES = ("UTC", "Asia/Kolkata", "Europe/Berlin", "America/Santiago", "Pacific/Apia", "America/St_Johns")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from qunflow.retention.cells import Cell
-from qunflow.retention.forecast import Forecast, TooLittle, courses_of, forecast
-from qunflow.retention.survival import Course
+from qunflow.retention.outlook.forecast import Forecast, TooLittle, courses_of, forecast
+from qunflow.retention.outlook.survival import Course
 
 COMMUNITIES = 300 if os.environ.get("QUNFLOW_SOAK") == "1" else 24
 DAYS = (1, 3, 7, 14, 30)

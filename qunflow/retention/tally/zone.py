@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from qunflow.retention.grid import DAY_US, SECOND_US, at_us, offsets
-from qunflow.retention.tally_moves import DayOf
-from qunflow.retention.tally_pages import Ints
+from qunflow.retention.measuring.grid import DAY_US, SECOND_US, at_us, offsets
+from qunflow.retention.tally.moves import DayOf
+from qunflow.retention.tally.pages import Ints
 
 _YEAR_US = 366 * DAY_US
 

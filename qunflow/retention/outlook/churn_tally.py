@@ -11,10 +11,10 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 
-from qunflow.retention.tally import Tally
-from qunflow.retention.tally_moves import Moves, stays_of
-from qunflow.retention.tally_pages import Ints, ints
-from qunflow.retention.tally_reading import number_of
+from qunflow.retention.tally.moves import Moves, stays_of
+from qunflow.retention.tally.pages import Ints, ints
+from qunflow.retention.tally.reading import number_of
+from qunflow.retention.tally.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from itertools import accumulate
 from math import exp, log, sqrt
 from typing import TYPE_CHECKING, Any, Literal
 
-from qunflow.retention.churn_days import SIGNS
+from qunflow.retention.outlook.churn_days import SIGNS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qunflow.retention.periods import Period
-from qunflow.retention.tally_pages import Ints
+from qunflow.retention.tally.pages import Ints
 
 PERIODS: tuple[Period, ...] = ("day", "week", "month")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from qunflow.retention.tally_pages import NO_DAY, Ints, Truths, ints, packed, unpacked
+from qunflow.retention.tally.pages import NO_DAY, Ints, Truths, ints, packed, unpacked
 
 FAR = 1 << 30
 NOWHERE, SEVERAL = NO_DAY, NO_DAY + 1

@@ -14,8 +14,8 @@ import ibis
 import ibis.expr.types as ir
 
 from qunflow.errors import BadInput
-from qunflow.retention.instants import microseconds, property_text
-from qunflow.retention.query import Filter, Query
+from qunflow.retention.measuring.instants import microseconds, property_text
+from qunflow.retention.measuring.query import Filter, Query
 from qunflow.settings.words import did_you_mean
 
 # So many are written into the expression; more are joined as a table.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from qunflow.retention.tally_pages import Ints, distinct, ints, packed, unpacked
+from qunflow.retention.tally.pages import Ints, distinct, ints, packed, unpacked
 
 
 class Links:

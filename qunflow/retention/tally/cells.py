@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from qunflow.retention.tally_pages import Ints, ints, packed, unpacked
+from qunflow.retention.tally.pages import Ints, ints, packed, unpacked
 
 # The days after joining that are looked at.
 DAYS = (1, 3, 7, 14, 30)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from qunflow.retention.tally_links import Links
-from qunflow.retention.tally_pages import Ints, Marks, Truths, distinct, ints, packed, unpacked
+from qunflow.retention.tally.links import Links
+from qunflow.retention.tally.pages import Ints, Marks, Truths, distinct, ints, packed, unpacked
 
 
 @dataclass(frozen=True, slots=True)

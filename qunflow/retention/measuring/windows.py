@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from qunflow.retention.day_bits import Ahead, DaySpan, ahead_of, with_days, with_exact_days, words_ahead
-from qunflow.retention.grid import DAY_US, Offset
-from qunflow.retention.instants import day_number
-from qunflow.retention.matrix import anchors
-from qunflow.retention.query import Definition, Query
+from qunflow.retention.measuring.day_bits import Ahead, DaySpan, ahead_of, with_days, with_exact_days, words_ahead
+from qunflow.retention.measuring.grid import DAY_US, Offset
+from qunflow.retention.measuring.instants import day_number
+from qunflow.retention.measuring.matrix import anchors
+from qunflow.retention.measuring.query import Definition, Query
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from qunflow.retention.dirt import Dirt
-from qunflow.retention.grid import EPOCH_DAY
+from qunflow.retention.measuring.grid import EPOCH_DAY
 from qunflow.retention.periods import Period
-from qunflow.retention.tally import Tally
-from qunflow.retention.tally_cells import (
+from qunflow.retention.tally.cells import (
     CLASSIC,
     DAYS,
     EVENTS,
@@ -29,7 +28,7 @@ from qunflow.retention.tally_cells import (
     SIZE,
     STAY,
 )
-from qunflow.retention.tally_moves import (
+from qunflow.retention.tally.moves import (
     FAR,
     FIRST,
     GONE,
@@ -47,8 +46,9 @@ from qunflow.retention.tally_moves import (
     Moves,
     stays_of,
 )
-from qunflow.retention.tally_pages import NO_DAY, Ints, Marks, distinct, ints, packed, unpacked
-from qunflow.retention.tally_periods import distances, starts_of
+from qunflow.retention.tally.pages import NO_DAY, Ints, Marks, distinct, ints, packed, unpacked
+from qunflow.retention.tally.periods import distances, starts_of
+from qunflow.retention.tally.tally import Tally
 
 Rows = list[dict[str, Any]]
 

@@ -21,7 +21,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from qunflow.retention.cells import Cell
-from qunflow.retention.survival import (
+from qunflow.retention.outlook.survival import (
     MODELS,
     PARAMETERS,
     Course,
@@ -31,12 +31,12 @@ from qunflow.retention.survival import (
     log_shares,
     losses_of,
 )
-from qunflow.retention.survival_draws import drawn_points
+from qunflow.retention.outlook.survival_draws import drawn_points
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from qunflow.retention.survival import Numbers
+    from qunflow.retention.outlook.survival import Numbers
 
 FEWEST_PEOPLE, FEWEST_LEAVERS, FEWEST_DAYS = 50, 10, 3
 # Farther than this many times the oldest day seen, any curve is a guess.

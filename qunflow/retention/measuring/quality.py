@@ -14,10 +14,10 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from qunflow.retention.facts import Columns, usable
-from qunflow.retention.grid import at_us as instant
-from qunflow.retention.grid import us_of
-from qunflow.retention.instants import microseconds
+from qunflow.retention.measuring.facts import Columns, usable
+from qunflow.retention.measuring.grid import at_us as instant
+from qunflow.retention.measuring.grid import us_of
+from qunflow.retention.measuring.instants import microseconds
 
 # To find equal rows all that are looked at stay in memory: about 100 bytes for each.
 SLICE_ROWS = 2_000_000

@@ -4,7 +4,7 @@ Retention as a tally that is carried on: each run reads what is new, and changes
 What is kept are sets and sums, in named parts: who was active on each day, when each first joined, first and last
 acted and where each is now, every join and leave, and the counts that follow from them. People are kept under the
 numbers they were written with; who is one person is applied on top, so a merge can be taken back. Which events are
-counted at all is decided in ``tally_news``, what the counts mean in ``tally_reading``, where the parts lie by others.
+counted at all is decided in ``tally.news``, what the counts mean in ``tally.reading``, where the parts lie by others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from qunflow.retention.tally_cells import (
+from qunflow.retention.tally.cells import (
     CLASSIC,
     DAYS,
     EVENTS,
@@ -28,8 +28,8 @@ from qunflow.retention.tally_cells import (
     STAY,
     Cells,
 )
-from qunflow.retention.tally_links import Links, families
-from qunflow.retention.tally_moves import (
+from qunflow.retention.tally.links import Links, families
+from qunflow.retention.tally.moves import (
     FIRST,
     GAPS,
     GONE,
@@ -43,8 +43,8 @@ from qunflow.retention.tally_moves import (
     people_of,
     stays_of,
 )
-from qunflow.retention.tally_news import News
-from qunflow.retention.tally_pages import (
+from qunflow.retention.tally.news import News
+from qunflow.retention.tally.pages import (
     NO_DAY,
     Column,
     Ints,
@@ -56,7 +56,7 @@ from qunflow.retention.tally_pages import (
     packed,
     unpacked,
 )
-from qunflow.retention.tally_periods import PERIODS, starts_of
+from qunflow.retention.tally.periods import PERIODS, starts_of
 
 MOST_PATCHES, MOST_SEGMENTS = 8, 8
 COLUMNS: Mapping[str, int] = {"joined": NO_DAY, "first_act": NO_DAY, "last_act": NO_DAY, "home": NOWHERE}

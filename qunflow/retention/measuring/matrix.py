@@ -12,7 +12,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from qunflow.retention.query import Query
+from qunflow.retention.measuring.query import Query
 
 
 def matrix_counts(targets: ir.Table, returns: ir.Table, query: Query, first: int) -> ir.Table:

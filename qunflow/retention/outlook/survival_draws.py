@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qunflow.retention.survival import LOG_BOUNDS, PARAMETERS, Losses, Model, Survival, point_of
+from qunflow.retention.outlook.survival import LOG_BOUNDS, PARAMETERS, Losses, Model, Survival, point_of
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from qunflow.retention.survival import Numbers
+    from qunflow.retention.outlook.survival import Numbers
 
 # Of a point: centre and standard deviation.
 _PRIOR = ((1.0, 2.5), (-4.0, 4.0), (0.0, 0.6))

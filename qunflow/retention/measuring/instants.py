@@ -15,7 +15,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from qunflow.errors import BadInput
-from qunflow.retention.grid import DAY_US, HOUR_US, SECOND_US, WEEK_SHIFT_DAYS, Calendar, Offset
+from qunflow.retention.measuring.grid import DAY_US, HOUR_US, SECOND_US, WEEK_SHIFT_DAYS, Calendar, Offset
 
 
 def _function(name: str, places: Callable[..., None], takes: tuple[object, ...], gives: object) -> Callable[..., Any]:

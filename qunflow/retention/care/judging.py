@@ -14,12 +14,10 @@ from datetime import date, datetime, timedelta
 from itertools import zip_longest
 from typing import TypeAlias
 
-from qunflow.retention.activity_layers import Layer, MemberActs, layers, silent
-from qunflow.retention.alarms import Limits, alarms_of
-from qunflow.retention.groups import MONTH_DAYS
-from qunflow.retention.life_stage import Advice, GroupTalk, LifeStage, Marks, advice_for, life_stage
-from qunflow.retention.plan import GroupMeasure
-from qunflow.retention.push_windows import (
+from qunflow.retention.care.activity_layers import Layer, MemberActs, layers, silent
+from qunflow.retention.care.alarms import Limits, alarms_of
+from qunflow.retention.care.life_stage import Advice, GroupTalk, LifeStage, Marks, advice_for, life_stage
+from qunflow.retention.care.push_windows import (
     BASELINE_DAYS,
     Push,
     PushWindow,
@@ -28,6 +26,8 @@ from qunflow.retention.push_windows import (
     corrected_for_many,
     windows_after,
 )
+from qunflow.retention.groups import MONTH_DAYS
+from qunflow.retention.plan import GroupMeasure
 
 # Pushes are looked at this far back, and stays that ended before are not needed.
 PUSH_DAYS = 7

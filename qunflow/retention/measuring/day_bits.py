@@ -16,9 +16,9 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from qunflow.retention.grid import DAY_US, Offset
-from qunflow.retention.instants import day_number
-from qunflow.retention.query import Query
+from qunflow.retention.measuring.grid import DAY_US, Offset
+from qunflow.retention.measuring.instants import day_number
+from qunflow.retention.measuring.query import Query
 
 # One bit stays free, so that no shift touches the sign.
 WORD_DAYS = 62

@@ -16,15 +16,15 @@ from typing import Any, Protocol
 import ibis
 import ibis.expr.types as ir
 
-from qunflow.retention.day_bits import DaySpan, fits
-from qunflow.retention.facts import Columns, Source, acts, followed, moves, returns, targets, usable
-from qunflow.retention.grid import EPOCH_DAY, Calendar, Offset, at_us, midnight, offsets, us_of
-from qunflow.retention.instants import interval_number, microseconds, readable_props
-from qunflow.retention.matrix import matrix_counts
-from qunflow.retention.quality import Note, notes_of, odd_moves, raw_counts, repeats, rows_within, stretches
-from qunflow.retention.query import Query, instant_of_text
-from qunflow.retention.result import Count, Measured, Row, Total
-from qunflow.retention.windows import Seen, Window, last_moves, window_counts, windows_of
+from qunflow.retention.measuring.day_bits import DaySpan, fits
+from qunflow.retention.measuring.facts import Columns, Source, acts, followed, moves, returns, targets, usable
+from qunflow.retention.measuring.grid import EPOCH_DAY, Calendar, Offset, at_us, midnight, offsets, us_of
+from qunflow.retention.measuring.instants import interval_number, microseconds, readable_props
+from qunflow.retention.measuring.matrix import matrix_counts
+from qunflow.retention.measuring.quality import Note, notes_of, odd_moves, raw_counts, repeats, rows_within, stretches
+from qunflow.retention.measuring.query import Query, instant_of_text
+from qunflow.retention.measuring.result import Count, Measured, Row, Total
+from qunflow.retention.measuring.windows import Seen, Window, last_moves, window_counts, windows_of
 
 Rows = list[dict[str, Any]]
 

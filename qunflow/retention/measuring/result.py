@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from qunflow.experiments.shares import wilson_interval
-from qunflow.retention.quality import Note
+from qunflow.retention.measuring.quality import Note
 
 Count = int | None
 
