@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from qunflow.experiments.shares import wilson_interval
 from qunflow.language import Catalogue
+from qunflow.report.charts import as_data_uri
+from qunflow.report.sections.survival_curve import CurvePoint, curve_svg
 from qunflow.retention.outlook.churn import Card, Check, ChurnOutlook, NoRisk
 from qunflow.retention.outlook.churn_days import SIGNS
 from qunflow.retention.outlook.forecast import Forecast, TooLittle
@@ -48,8 +50,25 @@ def _forecast(stay: Forecast | TooLittle, words: Catalogue) -> Iterable[str]:
             for fit in stay.fits
         ],
     )
+    yield _curve(stay, words)
     ahead = [(str(point.day), f"{point.share:.1%}", f"{point.low:.1%}", f"{point.high:.1%}") for point in stay.ahead]
     yield _table(words.text("outlook.engineer.ahead"), ahead) if ahead else words.text("outlook.forecast.known")
+
+
+def _curve(stay: Forecast, words: Catalogue) -> str:
+    """What was seen, and what is expected behind it with its range."""
+    seen = [CurvePoint(one.day, one.share) for one in stay.reached]
+    last = max((one.day for one in seen), default=0)
+    ahead = [CurvePoint(one.day, one.share, one.low, one.high) for one in stay.ahead if one.day > last]
+    title = words.text("outlook.forecast.title")
+    picture = curve_svg(
+        seen,
+        ahead,
+        title=title,
+        names=(words.text("outlook.forecast.seen"), words.text("outlook.forecast.ahead")),
+        axis=[words.text("outlook.forecast.axis", day=point.day) for point in (*seen, *ahead)],
+    )
+    return f"![{title}]({as_data_uri(picture)})"
 
 
 def _churn(leaving: ChurnOutlook, words: Catalogue) -> Iterable[str]:

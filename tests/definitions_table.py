@@ -38,6 +38,11 @@ RATES = """## Rates, means and intervals
   the same; a 0 is counted, a blank is not, and the number of cohorts stands beside it.
 * **interval** of a rate = Wilson's 95 % interval, (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) ÷ (1 + z²/n), z = 1.959964
   (E. B. Wilson, JASA 22, 1927).
+* **difference** of a cohort from the one before it = rate less rate, with the range of Newcombe's method 10: with p the
+  rates and [l, u] their Wilson intervals, d − √((p₂ − l₂)² + (u₁ − p₁)²) to d + √((u₂ − p₂)² + (p₁ − l₁)²)
+  (R. Newcombe, Statistics in Medicine 17, 1998), its z taken at 1 − 2.5 % ÷ n where n differences are looked at
+  (Bonferroni); the highest of n parts against the lowest counts as n(n − 1) ÷ 2. Lower or higher is said only where the
+  range leaves 0 out; else it may be chance, and below 30 people in either nothing is said.
 
 ## Sales data: a cleaning rule comes first
 

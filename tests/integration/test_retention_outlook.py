@@ -194,6 +194,7 @@ def test_the_engineer_reads_how_true_it_is(here: Runtime, leaving: ChurnOutlook)
         tables = [block for block in page.split("\n\n") if block.startswith("|")]
         assert [len({line.count("|") for line in block.splitlines()}) for block in tables] == [1] * 5
         assert "AIC" in tables[0]
+        assert "](data:image/svg+xml;base64," in page
         assert re.search(r"\| 0\.0\d{4} \| 0\.0\d{4} \| \+0\.\d{5} \| 0\.\d{3} \|", tables[2])
         assert len(tables[3].splitlines()) == 2 + len(leaving.judged.check.bins)  # type: ignore[union-attr]
     assert "p1" not in page
