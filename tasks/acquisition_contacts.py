@@ -7,7 +7,8 @@ Welcome codes are put away here; answering them is delivery's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +23,9 @@ from qunflow.acquisition.callbacks import (
     MembersMoved,
     OtherEvent,
     understood,
+    understood_again,
 )
+from qunflow.acquisition.friendships import Friendship, friendships
 from qunflow.acquisition.intake import ContactNews
 from qunflow.clock import local_day
 from qunflow.delivery.welcome_codes import remember_welcome
@@ -37,6 +40,10 @@ INBOX_LIMIT = 5_000
 SOURCE = "wecom"
 # Why nothing was made of a callback: replay passes over it as well, should the group become ours later.
 NOT_OUR_GROUP = "not_our_group"
+# Person and member of staff.
+Pair = tuple[int, str]
+# What happened, to whom, with which member of staff, when, and by which channel.
+Move = tuple[str, int, str, datetime, str]
 
 
 def callbacks_waiting(here: Runtime) -> tuple[list[tuple[InboxRow, Callback]], list[tuple[InboxRow, str]]]:
@@ -114,37 +121,58 @@ def _apply(
     """Write what contact events say; returns how many friendships began and ended."""
     events = [event for _, event in mine]
     person_of = here.vault.persons_for(conn, "external_userid", [event.external_userid for event in events], now)
-    added = _added(conn, community, events, person_of)
-    deleted = _deleted(conn, events, person_of)
+    touched = {(person_of[event.external_userid], event.userid) for event in events}
+    told = _told(conn, here, person_of, events)
+    before = people.contacts_between(conn, touched)
+    times = {pair: _times(told[pair], before.get(pair)) for pair in touched}
+    after = {pair: _latest(pair, community, times[pair]) for pair in touched if times[pair]}
+    people.keep_contacts(conn, list(after.values()))
     _put_away_codes(conn, here, events, person_of)
-    _into_history(conn, here, community, added, deleted, now, "callback", [row.inbox_id for row, _ in mine])
+    _into_history(conn, here, community, _moves(times), now, "callback", [row.inbox_id for row, _ in mine])
     persons = {row.inbox_id: person_of[event.external_userid] for row, event in mine}
     inbox.mark(conn, persons, "applied", "", now, persons)
-    return len(added), len(deleted)
+    were_open = {pair for pair, one in before.items() if one.deleted_at is None}
+    are_open = {pair for pair, one in after.items() if one.deleted_at is None}
+    return len(are_open - were_open), len((were_open | (after.keys() - before.keys())) - are_open)
 
 
-def _added(
-    conn: Connection, community: Community, events: Sequence[ContactEvent], person_of: Mapping[str, int]
-) -> list[people.Contact]:
-    found = [
-        people.Contact(
-            person_of[event.external_userid], event.userid, community.key, event.channel[:64], event.happened_at
-        )
-        for event in sorted(events, key=lambda one: one.happened_at)
-        if event.change is ContactChange.ADDED
+def _told(
+    conn: Connection, here: Runtime, person_of: Mapping[str, int], events: Sequence[ContactEvent]
+) -> Mapping[Pair, list[ContactEvent]]:
+    """Everything callbacks ever told about these people, by person and member of staff: a late one may be the first."""
+    found: dict[Pair, list[ContactEvent]] = defaultdict(list)
+    for row in inbox.applied_about(conn, here.vault, SOURCE, set(person_of.values())):
+        event = understood_again(row.body)
+        if isinstance(event, ContactEvent) and row.person_id is not None:
+            found[row.person_id, event.userid].append(event)
+    for event in events:
+        found[person_of[event.external_userid], event.userid].append(event)
+    return found
+
+
+def _times(told: Sequence[ContactEvent], on_file: people.Contact | None) -> list[Friendship]:
+    listed = {on_file.added_at: on_file.channel} if on_file else {}
+    added = {one.happened_at: one.channel[:64] for one in told if one.change is ContactChange.ADDED}
+    ended = {one.happened_at for one in told if one.change is not ContactChange.ADDED}
+    return friendships(listed | added, ended | ({on_file.deleted_at} if on_file and on_file.deleted_at else set()))
+
+
+def _latest(pair: Pair, community: Community, times: Sequence[Friendship]) -> people.Contact:
+    last = times[-1]
+    return people.Contact(*pair, community.key, last.channel, last.added_at, last.deleted_at)
+
+
+def _moves(times: Mapping[Pair, Sequence[Friendship]]) -> list[Move]:
+    found = [("contact_added", *pair, one.added_at, one.channel) for pair, each in times.items() for one in each]
+    return [
+        *found,
+        *(
+            ("contact_deleted", *pair, one.deleted_at, "")
+            for pair, each in times.items()
+            for one in each
+            if one.deleted_at
+        ),
     ]
-    return people.add_contacts(conn, found)
-
-
-def _deleted(
-    conn: Connection, events: Sequence[ContactEvent], person_of: Mapping[str, int]
-) -> list[tuple[int, str, datetime]]:
-    ended = [
-        (person_of[event.external_userid], event.userid, event.happened_at)
-        for event in sorted(events, key=lambda one: one.happened_at)
-        if event.change is not ContactChange.ADDED
-    ]
-    return people.delete_contacts(conn, ended)
 
 
 def _put_away_codes(
@@ -167,19 +195,12 @@ def _into_history(
     conn: Connection,
     here: Runtime,
     community: Community,
-    added: Sequence[people.Contact],
-    deleted: Sequence[tuple[int, str, datetime]],
+    moves: Iterable[Move],
     now: datetime,
     known_by: str,
     batch: Sequence[int],
 ) -> None:
-    rows = [
-        *(
-            _event(community, "contact_added", one.person_id, one.userid, one.added_at, one.channel, now)
-            for one in added
-        ),
-        *(_event(community, "contact_deleted", person, userid, at, "", now) for person, userid, at in deleted),
-    ]
+    rows = [_event(community, kind, person, userid, at, channel, now) for kind, person, userid, at, channel in moves]
     if rows:
         span = f"{min(batch)}-{max(batch)}" if batch else now.isoformat()
         here.history.append(
@@ -230,7 +251,8 @@ def _keep_listed(
     ]
     open_now = {(one.person_id, one.userid) for one in people.contacts_of(conn, community.key)}
     added = people.add_contacts(conn, [one for one in found if (one.person_id, one.userid) not in open_now])
-    _into_history(conn, here, community, added, [], now, "list", [])
+    began = [("contact_added", one.person_id, one.userid, one.added_at, one.channel) for one in added]
+    _into_history(conn, here, community, began, now, "list", [])
     return ContactNews(len(added))
 
 

@@ -170,6 +170,18 @@ def understood(xml: bytes) -> Callback:
     return OtherEvent(f"{event}/{change}".strip("/") or "unnamed")
 
 
+def understood_again(body: object) -> Callback | None:
+    """
+    What a callback says that was used before; None when it is not one.
+
+    An earlier version may have read less strictly than this one, and used up what is now refused.
+    """
+    try:
+        return understood(body) if isinstance(body, bytes) else None
+    except BadInput:
+        return None
+
+
 def _required(values: Mapping[str, str], name: str) -> str:
     if not values.get(name):
         raise BadInput(f"a callback has no {name}", _NEXT_STEP)

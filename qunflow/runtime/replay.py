@@ -14,10 +14,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
 
-from qunflow.acquisition.callbacks import Callback, GroupDissolved, MembersMoved, understood
+from qunflow.acquisition.callbacks import Callback, GroupDissolved, MembersMoved, understood_again
 from qunflow.acquisition.roster import Told
 from qunflow.acquisition.stays import BY_CALLBACK, BY_ROSTER, Evidence, Seen, Stay, stays_of
-from qunflow.errors import BadInput
 from qunflow.store import evidence, inbox, members, merging
 from qunflow.store.evidence import Look
 from qunflow.store.members import GroupRow, Membership
@@ -101,15 +100,7 @@ def _callbacks(conn: Connection, vault: Vault) -> Iterator[list[Callback]]:
     last = 0
     while rows := inbox.applied(conn, vault, SOURCE, last, CHUNK):
         last = rows[-1].inbox_id
-        yield [event for row in rows if (event := _understood(row.body)) is not None]
-
-
-def _understood(body: inbox.Body) -> Callback | None:
-    try:
-        return understood(body) if isinstance(body, bytes) else None
-    except BadInput:
-        # Marked as used up by an earlier version that read less strictly: it made nothing then either.
-        return None
+        yield [event for row in rows if (event := understood_again(row.body)) is not None]
 
 
 def _again(

@@ -25,13 +25,14 @@ Body = dict[str, Any] | bytes
 
 @dataclass(frozen=True, slots=True)
 class InboxRow:
-    """One thing that came in; ``body`` is a JSON object, or the bytes as they arrived."""
+    """One thing that came in: ``body`` is a JSON object, or the bytes as they arrived; ``person_id`` whom it names."""
 
     inbox_id: int
     source: str
     key: str
     received_at: datetime
     body: Body
+    person_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,20 @@ def applied(conn: Connection, vault: Vault, source: str, after_id: int, limit: i
     return [_open(vault, row) for row in conn.execute(query)]
 
 
+def applied_about(conn: Connection, vault: Vault, source: str, person_ids: Iterable[int]) -> list[InboxRow]:
+    """Rows that something was made of and that are about these persons, oldest first."""
+    found: list[InboxRow] = []
+    for part in chunks(person_ids):
+        query = select(inbox).where(
+            inbox.c.person_id.in_(part),
+            inbox.c.source == source,
+            inbox.c.state == "applied",
+            inbox.c.sealed_body != b"",
+        )
+        found += [_open(vault, row) for row in conn.execute(query)]
+    return sorted(found, key=lambda row: row.inbox_id)
+
+
 def quarantined(conn: Connection, since: datetime) -> dict[tuple[str, str], int]:
     """How many rows were set aside since an instant, by source and reason."""
     query = (
@@ -177,4 +192,4 @@ def _pack(key: str, body: Body) -> bytes:
 def _open(vault: Vault, row: Any) -> InboxRow:
     packed = json.loads(vault.open_bytes(row.sealed_body, f"inbox:{row.source}"))
     body = packed["json"] if "json" in packed else base64.b64decode(packed["bytes"])
-    return InboxRow(row.inbox_id, row.source, packed["key"], row.received_at, body)
+    return InboxRow(row.inbox_id, row.source, packed["key"], row.received_at, body, row.person_id)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, and_, delete, select, update
 
-from qunflow.store.rows import chunks, insert_ignore, insert_new
+from qunflow.store.rows import chunks, insert_ignore, insert_new, upsert
 from qunflow.store.tables import contacts, persons, suppressions
 
 SuppressionKind = Literal["opt_out", "do_not_invite", "support_case"]
@@ -43,9 +43,21 @@ def add_contacts(conn: Connection, added: Sequence[Contact]) -> list[Contact]:
     return [contact for key, contact in by_key.items() if key in new | again]
 
 
-def delete_contacts(conn: Connection, ended: Sequence[tuple[int, str, datetime]]) -> list[tuple[int, str, datetime]]:
-    """Note that friendships (person id, userid, instant) ended; returns those that were open."""
-    return [end for end in ended if _end(conn, *end)]
+def contacts_between(conn: Connection, pairs: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Contact]:
+    """The contacts on file of these persons and members of staff (person id, userid), by both."""
+    wanted = set(pairs)
+    found: dict[tuple[int, str], Contact] = {}
+    for part in chunks({person for person, _ in wanted}):
+        query = select(*(contacts.c[name] for name in Contact.__slots__)).where(contacts.c.person_id.in_(part))
+        known = [Contact(*row) for row in conn.execute(query)]
+        found.update({(one.person_id, one.userid): one for one in known if (one.person_id, one.userid) in wanted})
+    return found
+
+
+def keep_contacts(conn: Connection, worked_out: Sequence[Contact]) -> None:
+    """Write contacts as they were worked out from everything that was told; a known one keeps its community."""
+    rows = [{name: getattr(one, name) for name in Contact.__slots__} for one in worked_out]
+    upsert(conn, contacts, rows, key=["person_id", "userid"], update=["channel", "added_at", "deleted_at"])
 
 
 def contacts_of(conn: Connection, community: str, *, with_deleted: bool = False) -> list[Contact]:
@@ -95,11 +107,3 @@ def _reopen(conn: Connection, contact: Contact) -> bool:
     again = update(contacts).where(_one(contact.person_id, contact.userid), ended_before)
     values = {"added_at": contact.added_at, "deleted_at": None, "channel": contact.channel}
     return conn.execute(again.values(values)).rowcount == 1
-
-
-def _end(conn: Connection, person_id: int, userid: str, at: datetime) -> bool:
-    still = and_(
-        contacts.c.deleted_at.is_(None), contacts.c.added_at <= bindparam("at", type_=contacts.c.added_at.type)
-    )
-    ended = update(contacts).where(_one(person_id, userid), still).values(deleted_at=at)
-    return conn.execute(ended, {"at": at}).rowcount == 1
