@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qunflow.cli.retention_comparing import as_json as differences_json
-from qunflow.cli.retention_comparing import compared, lines
+from qunflow.cli.retention_comparing import column_told, compared, lines
 from qunflow.errors import BadInput
 from qunflow.language import LANGUAGES, Catalogue, catalogue
 from qunflow.store.files import write_durably
@@ -196,7 +196,7 @@ def told_beside(found: Measured, words: Catalogue) -> list[str]:
 
 
 def _heads(found: Measured, words: Catalogue) -> list[str]:
-    return [words.text("retention.size"), *found.columns[1:]]
+    return [words.text("retention.size"), *(column_told(name, words) for name in found.columns[1:])]
 
 
 def _is_split(found: Measured) -> bool:

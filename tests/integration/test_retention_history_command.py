@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from qunflow.store import audit
 from qunflow.store.engine import Store
 from qunflow.store.history import History
 from qunflow.store.members import sync_groups
-from qunflow.store.migrate import upgrade
 from qunflow.store.tables import groups, memberships, persons, runs
 
 MONDAY = datetime(2026, 1, 5, 2, tzinfo=UTC)
@@ -42,14 +42,21 @@ def event(kind: str, person: int, group: int, at: datetime, **more: str) -> dict
     return {"event_key": f"{kind}:{person}:{at}", "local_day": (at + timedelta(hours=8)).date(), **about}
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace whose first week saw six people join its first group, three of whom left on the second day."""
-    folder = write_workspace(tmp_path / "brand", None, date(2026, 1, 1))
+@pytest.fixture(autouse=True)
+def own_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the workspace, whatever the shell says."""
     monkeypatch.delenv("QUNFLOW_DATABASE_URL", raising=False)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Path:
+    """A workspace whose first week saw six people join its first group, three of whom left on the second day."""
+    folder = write_workspace(tmp_path_factory.mktemp("history") / "brand", None, date(2026, 1, 1))
     (folder / "state").mkdir(exist_ok=True)
-    environment = load_environment(folder)
-    upgrade(environment.database_url)
+    shutil.copy(sqlite_template, folder / "state" / "qunflow.sqlite3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("QUNFLOW_DATABASE_URL", raising=False)
+        environment = load_environment(folder)
     store, workspace = Store.open(environment.database_url), load_workspace(folder)
     community = workspace.communities[0]
     events = []
