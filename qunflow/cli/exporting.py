@@ -57,8 +57,8 @@ def export(
     if day is not None and (since is not None or until is not None):
         raise BadInput("--day is given together with --since or --until", "give one day, or the ends of a span")
     if name == "retention":
-        _require_as_of(out, since, until)
-        return _retention_book(workspace, out, day, community, language, by or actor())
+        _require_as_of(out, since)
+        return _retention_book(workspace, out, day or until, community, language, by or actor())
     with _opened(workspace, language) as source:
         order = Order(name, out, by or actor(), community, day or since, day or until)
         rows = fulfil(order, source, SystemClock().now())
@@ -66,9 +66,9 @@ def export(
     return 0
 
 
-def _require_as_of(out: Path, since: date | None, until: date | None) -> None:
-    if since is not None or until is not None:
-        raise BadInput("retention is told as of one day", "give --day, or nothing for the newest")
+def _require_as_of(out: Path, since: date | None) -> None:
+    if since is not None:
+        raise BadInput("retention is told as of one day", "give --day or --until, or nothing for the newest")
     if out.suffix.lower() != ".xlsx":
         raise BadInput(f"{out.name} is no workbook", "name a file that ends in .xlsx")
 

@@ -29,6 +29,8 @@ from qunflow.web.session import allowed
 
 # A browser, and the proxy before it, wait a minute.
 PATIENCE_S = 50.0
+# No list but a workbook as of the last day asked for, whatever format is chosen.
+BOOK, BOOK_ENDING = "retention", ".xlsx"
 
 router = APIRouter()
 _busy = threading.Lock()
@@ -44,7 +46,7 @@ def show(request: Request) -> Response:
         request,
         "export",
         person=person,
-        names=NAMES,
+        names=(*NAMES, BOOK),
         formats=FORMATS,
         communities=communities,
         zone=communities[0].zone,
@@ -64,10 +66,13 @@ def _taken(request: Request, form: dict[str, str]) -> Response:
     if exporter is None:
         raise Refusal(503, "export_not_here")
     name, ending = form.get("list", ""), form.get("format", "")
-    if name not in NAMES or ending not in FORMATS:
-        raise Refusal(422, "bad_field", field="list" if name not in NAMES else "format")
+    if name not in (*NAMES, BOOK) or ending not in FORMATS:
+        raise Refusal(422, "bad_field", field="format" if name in (*NAMES, BOOK) else "list")
+    since, until = _span(form)
+    if name == BOOK:
+        ending, since = BOOK_ENDING, None
     folder = Path(tempfile.mkdtemp(prefix="qunflow-export-"))
-    order = Order(name, folder / f"{name}{ending}", person.userid, form.get("community", ""), *_span(form))
+    order = Order(name, folder / f"{name}{ending}", person.userid, form.get("community", ""), since, until)
     try:
         _one_at_a_time(exporter, order)
     except BaseException:

@@ -176,7 +176,7 @@ def test_the_workbook_of_the_community_is_handed_out_and_noted(
     """One file for the figures that were recorded, and a line in the audit log; other endings are refused."""
     book = tmp_path / "留存.xlsx"
     with pytest.raises(SystemExit) as left:
-        main(["export", "retention", "-w", str(home), "--out", str(book), "--by", "owner_zhou"])
+        main(["export", "retention", "-w", str(home), "--out", str(book), "--by", "owner_zhou", "--until=2026-01-14"])
     assert int(left.value.code or 0) == 0
     assert load_workbook(book).sheetnames[:2] == ["说明", "热力图"]
     store = Store.open(load_environment(home).database_url)

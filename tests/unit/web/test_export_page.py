@@ -73,8 +73,18 @@ def test_a_list_comes_as_a_file_and_nothing_stays(ports: WebPorts) -> None:
 def test_the_page_offers_every_list_and_says_the_zone(ports: WebPorts) -> None:
     """Whoever opens the file finds the same words."""
     shown = phone_of(house(ports, None), "approver").get("/export").text
-    assert re.findall(r'<option value="(\w+)">', shown) == list(NAMES)
+    assert re.findall(r'<option value="(\w+)">', shown) == [*NAMES, exporting.BOOK]
     assert "Asia/Shanghai" in shown
+
+
+def test_retention_comes_as_a_workbook_as_of_the_last_day(ports: WebPorts) -> None:
+    """Whatever format and first day stand in the form."""
+    writer = Writer()
+    wish = {**WISH, "list": exporting.BOOK, "until": "2026-03-05"}
+    answer = phone_of(house(ports, writer), "engineer").post("/export", data=wish)
+    assert answer.headers["content-disposition"] == 'attachment; filename="retention.xlsx"'
+    (order,) = writer.orders
+    assert (order.since, order.until) == (None, date(2026, 3, 5))
 
 
 def test_another_site_gets_nothing(ports: WebPorts) -> None:
