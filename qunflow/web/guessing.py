@@ -10,10 +10,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 
 from fastapi import Request
 
 from qunflow.web.refusals import Refusal
+
+# What a provider gives to one customer.
+HOUSEHOLD_BITS = 64
 
 
 class GuessLimit:
@@ -65,8 +69,16 @@ def limit_of(request: Request) -> GuessLimit:
 
 
 def address_of(request: Request) -> str:
-    """Where a request comes from."""
-    return request.client.host if request.client else ""
+    """Where a request comes from; of IPv6 the network, as one household has more addresses than can be counted."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.version == 4:
+        return host
+    mapped = address.ipv4_mapped
+    return str(mapped or ip_network((int(address), HOUSEHOLD_BITS), strict=False))
 
 
 def may_ask(request: Request) -> None:

@@ -137,6 +137,24 @@ def test_guessing_codes_is_stopped(ports: WebPorts, link: str) -> None:
     assert (blocked.status_code, int(blocked.headers["retry-after"]) > 0, free.status_code) == (429, True, 302)
 
 
+@pytest.mark.parametrize(
+    ("addresses", "statuses"),
+    [
+        (["2001:db8:7::1", "2001:db8:7::2", "2001:db8:7:0:ffff::3"], [404, 404, 429]),
+        (["2001:db8:7::1", "2001:db8:7:1::1", "2001:db8:7:2::1"], [404, 404, 404]),
+        (["::ffff:203.0.113.7", "203.0.113.7", "203.0.113.7"], [404, 404, 429]),
+        (["203.0.113.7", "203.0.113.8", "203.0.113.9"], [404, 404, 404]),
+    ],
+)
+def test_who_has_a_whole_network_guesses_no_more_than_who_has_one_address(
+    ports: WebPorts, addresses: list[str], statuses: list[int]
+) -> None:
+    """IPv6 gives each customer a network of addresses: it counts as one."""
+    app = create_app(ports, guesses=GuessLimit(misses=2, timer=lambda: 1.0))
+    phones = [TestClient(app, client=(address, 50000)) for address in addresses]
+    assert [phone.get(f"/s/aaaaaaaaa{number}").status_code for number, phone in enumerate(phones)] == statuses
+
+
 @pytest.mark.parametrize("code", ["%00", "a" * 5000, "..%2f..%2fetc", "%ff%fe", "'; DROP TABLE persons"])
 @pytest.mark.parametrize("page", ["s", "c", "hand"])
 def test_an_impossible_code_is_simply_not_found(client: TestClient, page: str, code: str) -> None:
