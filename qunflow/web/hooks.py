@@ -66,10 +66,9 @@ class OrderHook(BaseModel):
 
     @property
     def key(self) -> str:
-        """The same for a repetition; a further part refund is news."""
-        if self.status == "paid":
-            return f"{self.order_no}/paid"
-        return f"{self.order_no}/refunded/{'all' if self.refunded_fen is None else self.refunded_fen}"
+        """The same for a repetition; whatever says something else of the order is news."""
+        said = self.model_dump_json(exclude_defaults=True)
+        return f"{self.order_no}/{self.status}/{hashlib.sha256(said.encode()).hexdigest()}"
 
 
 @router.post("/hooks/forms/{form}")
