@@ -110,7 +110,7 @@ def _group_day(
 
 
 def _fits(move: ToldMove, stays: Sequence[Membership]) -> bool:
-    """Whether a stay begins with a told join, or a told leave lies in one or at its end."""
+    """Whether a stay begins with a told join, or ends with a told leave."""
     mine = [one for one in stays if one.person_id == move.person_id]
     if move.joined:
         return any(abs(one.joined_at - move.moved_at) <= SAME_STAY for one in mine)

@@ -21,6 +21,7 @@ from qunflow.web.keeping import keep_waiting
 from qunflow.web.pages import page, wants_json
 from qunflow.web.ports import ports_of
 from qunflow.web.refusals import Refusal
+from qunflow.web.session import from_our_own_page
 
 _CODE = re.compile(r"[0-9A-Za-z_-]{6,32}")
 
@@ -48,8 +49,7 @@ def show(request: Request, code: str) -> Response:
 @router.post("/c/{code}")
 def check_in(request: Request, code: str) -> Response:
     """Keep the check-in; pressing twice on a day counts once."""
-    if request.headers.get("sec-fetch-site") == "cross-site":
-        raise Refusal(403, "from_elsewhere")
+    from_our_own_page(request)
     visit = _visit(request, code)
     if not visit.actor:
         raise Refusal(403, "stranger")
