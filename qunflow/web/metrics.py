@@ -21,6 +21,7 @@ from qunflow.web.refusals import Refusal
 from qunflow.web.signatures import is_bearer
 
 LATENCIES_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 router = APIRouter()
@@ -45,8 +46,9 @@ class Metrics:
         )
 
     def answered(self, method: str, route: str, status: int, took_s: float) -> None:
-        """Count an answer; what reached no route is counted together, because addresses are anybody's choice."""
-        self._requests.labels(method if route else "", route or "none", str(status)).inc()
+        """Count an answer; no label is anybody's choice: made-up addresses are counted together, and so are methods."""
+        told = method if route and method in METHODS else ""
+        self._requests.labels(told, route or "none", str(status)).inc()
         self._seconds.labels(route or "none").observe(took_s)
 
     def committed(self, rows: int) -> None:

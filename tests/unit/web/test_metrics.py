@@ -55,6 +55,16 @@ def test_requests_commits_and_the_backlog_are_counted(here: TestClient, ports: W
     assert not any(secret in text for secret in ("13800000000", "secretcode1", SECRET))
 
 
+def test_made_up_methods_are_counted_together(here: TestClient) -> None:
+    """Whoever asks in a hundred ways makes one count, not a hundred that stay in memory."""
+    before = len(counts(here.get("/metrics").text))
+    for number in range(100):
+        here.request(f"ODD{number}", "/s/secretcode1")
+    found = counts(here.get("/metrics").text)
+    assert found["qunflow_http_requests_total{,/s/{code},405}"] == 100
+    assert len(found) < before + 50
+
+
 def test_what_was_applied_does_not_wait(here: TestClient, ports: WebPorts) -> None:
     """An applied row is neither behind nor old."""
     with ports.store.writing() as conn:
