@@ -150,7 +150,9 @@ def _stay(start: _Start, following: datetime | None, leaves: Sequence[datetime],
     # Whoever is back left before coming back: that instant itself belongs to the next stay.
     back = following - _TICK if following else None
     if seen is not None and seen.ended_at is not None:
-        return Stay(start.at, _first(seen.ended_at, back), seen.ended_by, seen.last_seen_at, True)
+        # A log kept to the minute tells a leave and the next join of one instant: it stands as told.
+        ended_at = seen.ended_at if seen.ended_at == following else _first(seen.ended_at, back)
+        return Stay(start.at, ended_at, seen.ended_by, seen.last_seen_at, True)
     missed = _missed(start, looks)
     told = _told(start, leaves, following, missed)
     last_seen = seen.last_seen_at if seen else start.at

@@ -23,6 +23,7 @@ from sqlalchemy import insert
 
 from qunflow.retention.dirt import dirt
 from qunflow.retention.events import Scope
+from qunflow.runtime.replay import replayed
 from qunflow.settings.workspace import Community
 from qunflow.store import members
 from qunflow.store.engine import Store
@@ -117,6 +118,7 @@ def test_a_real_log_gives_the_membership_a_script_gives(
         stays = members.memberships_of(conn, COMMUNITY.key)
         inside = sum(members.member_counts(conn, COMMUNITY.key).values())
         who = vault.values_of(conn, "imported:neighbours", {one.person_id for one in stays})
+        assert replayed(conn, vault, COMMUNITY.key).differing == ()
     found = [(who[one.person_id], one.joined_at, one.left_at) for one in stays]
     assert sorted(found, key=str) == sorted(by_hand.stays, key=str)
     assert inside == sum(left is None for *_, left in by_hand.stays) != by_hand.plain_sum

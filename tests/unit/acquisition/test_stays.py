@@ -71,6 +71,14 @@ def test_a_callback_that_a_later_roster_denies_is_not_believed() -> None:
     assert told(stay) == (at(0), None, None)
 
 
+def test_an_import_that_tells_a_leave_and_a_join_of_one_minute_stands_as_told() -> None:
+    """Nothing is cut off the first stay; one that is told to have gone on past the next join is."""
+    again = Seen(at(10), at(20), at(20), "import")
+    for ended_at, left_at in ((at(10), at(10)), (at(11), at(10) - timedelta(microseconds=1))):
+        told_whole = [Seen(at(0), at(10), ended_at, "import"), again]
+        assert [one.left_at for one in stays_of(Evidence(told_whole), [])] == [left_at, at(20)]
+
+
 def test_the_end_an_import_tells_stays() -> None:
     """A stay told in full by another source ends where that says, or when the person came back."""
     ended = Seen(at(0), at(5), at(10), "import")
