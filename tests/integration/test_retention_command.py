@@ -146,7 +146,17 @@ def test_labels_of_a_log_are_text_in_html(tmp_path: Path, capsys: pytest.Capture
         ({"period": "fortnight"}, "period is 'fortnight'"),
         ({"timezone": "Asia/Shangai"}, "no time zone"),
         ({"total_intervals": 0}, "total_intervals is 0"),
-        ({"date_to": "soon"}, "'soon' is no time"),
+        ({"date_to": "soon"}, "date_to: 'soon' is no time"),
+        ({"as_of": 5}, "as_of is 5"),
+        ({"timezone": 8}, "timezone is 8"),
+        ({"date_to": "0001-01-01", "total_intervals": 5}, "years 1000 to 9000"),
+        ({"total_intervals": 9_000, "period": "day"}, "9,000 intervals"),
+        ({"definition": "classic", "days": "17"}, "days is '17'"),
+        ({"definition": "classic", "days": [1.5]}, "days is [1.5]"),
+        ({"definition": "classic", "days": [10**9]}, "beyond 36,500 days"),
+        ({"definition": "bracket", "brackets": [[1, 7, 9]]}, "brackets is [[1, 7, 9]]"),
+        ({"cumulative": "false"}, "cumulative is 'false'"),
+        ({"drop_duplicates": "no"}, "drop_duplicates is 'no'"),
         ({"target_filter": ["channel"]}, "target_filter is"),
         ({"definitions": ["matrix", "stay"]}, "matrix beside others"),
         ({"actor": "group"}, "no column holds the group"),
@@ -163,3 +173,18 @@ def test_a_mistake_in_a_query_is_told(
     assert run("--events", log, "--query", asked(tmp_path, **given)) == 4
 
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("clock", "told"), [("1970-01-01", "20,455 intervals"), ("9999-12-31", "1000 to 9000")])
+def test_one_wrong_clock_is_told_instead_of_filling_the_memory(
+    clock: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A range nobody asked for, drawn out by one event, is refused with its ends and what to do."""
+    log = tmp_path / "log.csv"
+    log.write_text(f"actor,event,at\nann,join,2026-01-01\nbob,join,{clock}\n", encoding="utf-8")
+
+    assert run("--events", log, "--period", "day") == 4
+
+    told_of = capsys.readouterr().err
+    assert told in told_of
+    assert "wrong clocks" in told_of

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import ibis
 import ibis.expr.types as ir
 
+from qunflow.errors import BadInput
 from qunflow.retention.measuring.day_bits import DaySpan, fits
 from qunflow.retention.measuring.facts import Columns, Source, acts, followed, moves, returns, targets, usable
 from qunflow.retention.measuring.grid import EPOCH_DAY, Calendar, Offset, at_us, midnight, offsets, us_of
@@ -27,6 +28,8 @@ from qunflow.retention.measuring.result import Count, Measured, Row, Total
 from qunflow.retention.measuring.windows import Seen, Window, last_moves, window_counts, windows_of
 
 Rows = list[dict[str, Any]]
+# A matrix of so many has 12.5 million cells; days of 13 years, or hours of 200 days.
+MOST_INTERVALS = 5_000
 
 
 class Engine(Protocol):
@@ -107,7 +110,26 @@ class Measure:
 
     @cached_property
     def _range(self) -> Range | None:
-        """The intervals asked for; what the query leaves open comes from the events."""
+        """
+        The intervals asked for; what the query leaves open comes from the events.
+
+        Raises:
+            BadInput: times no calendar holds, or more intervals than a table can show: one wrong clock is enough.
+        """
+        try:
+            span = self._asked_range()
+            if span is not None:
+                _require_years(span)
+        except (OverflowError, ValueError) as error:
+            raise BadInput(
+                "the intervals lie outside the years 1000 to 9000",
+                "look for wrong clocks, and say date_to and total_intervals",
+            ) from error
+        if span is not None:
+            _require_room(span, self._query)
+        return span
+
+    def _asked_range(self) -> Range | None:
         query, calendar = self._query, self._calendar
         if query.date_to is not None:
             last = calendar.number_of(instant_of_text(query.date_to, query.zone))
@@ -301,6 +323,21 @@ def measured(
         query = replace(query, target_event=("join",))
     run = Measure(table, query, columns, aliases, engine or OwnEngine(table))
     return run.result(with_notes, known)
+
+
+def _require_years(span: Range) -> None:
+    since, until = span.calendar.start(span.first), max(span.as_of, span.end)
+    if since.year < 1_000 or until.year > 9_000:
+        raise ValueError(f"from {since:%Y} to {until:%Y}")
+
+
+def _require_room(span: Range, query: Query) -> None:
+    if span.count > MOST_INTERVALS:
+        since, until = (span.calendar.label(number) for number in (span.first, span.first + span.count - 1))
+        raise BadInput(
+            f"from {since} to {until} are {span.count:,} intervals ({query.period}), more than {MOST_INTERVALS:,}",
+            "look for wrong clocks, say date_to and total_intervals, or take a longer period",
+        )
 
 
 def _places(found: Iterable[tuple[int, str]], span: Range) -> list[tuple[int, str]]:

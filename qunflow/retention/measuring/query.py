@@ -21,6 +21,8 @@ from qunflow.settings.words import did_you_mean
 Bucket = Literal["hour", "day", "week", "month"]
 Definition = Literal["matrix", "stay", "classic", "rolling", "bracket"]
 Filter = tuple[tuple[str, str], ...]
+# A column later than a century after a start is a slip of the pen.
+MOST_DAYS = 36_500
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "period": get_args(Bucket),
@@ -29,6 +31,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "windows": ("calendar", "exact_24h"),
     "actor": ("member", "group"),
 }
+_TEXTS = ("date_to", "timezone", "split_by", "as_of", "amount")
+_TRUTHS = ("cumulative", "drop_duplicates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,10 @@ class Query:
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
             _require_one_of(name, getattr(self, name), known)
+        for name in _TEXTS:
+            _require_text(name, getattr(self, name))
+        for name in _TRUTHS:
+            _require_truth(name, getattr(self, name))
         for definition in self.definitions:
             _require_one_of("definitions", definition, get_args(Definition))
         if not self.definitions or ("matrix" in self.definitions and len(self.definitions) > 1):
@@ -110,7 +118,12 @@ class Query:
                 raise BadInput(f"{name} is {value!r}, which is no count", "give a whole number from 1 on")
         if any(k < 0 for k in self.days) or any(not 0 <= a <= b for a, b in self.brackets):
             raise BadInput("days and brackets count from 0 and do not run backwards", "write days as [1, 7, 30]")
+        if max([*self.days, *(last for _, last in self.brackets)], default=0) > MOST_DAYS:
+            raise BadInput(f"days and brackets go beyond {MOST_DAYS:,} days", "write days as [1, 7, 30]")
         zone_named(self.timezone)
+        for name in ("date_to", "as_of"):
+            if (text := getattr(self, name)) is not None:
+                _require_instant(name, text, self.zone)
 
 
 def read_query(given: Mapping[str, Any]) -> Query:
@@ -139,11 +152,8 @@ def read_query(given: Mapping[str, Any]) -> Query:
 
 
 def instant_of_text(text: str, zone: ZoneInfo) -> datetime:
-    """A time of a query; without an offset it is local time in the zone. Raises: BadInput."""
-    try:
-        at = datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"{text!r} is no time", "write it like 2026-03-02T00:00:00") from error
+    """A time of a query; without an offset it is local time in the zone. Raises: ValueError."""
+    at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
@@ -160,6 +170,23 @@ def _require_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
         raise BadInput(f"{name} is {value!r}", did_you_mean(str(value), known))
 
 
+def _require_text(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise BadInput(f"{name} is {value!r}, which is no text", "put it into quotes")
+
+
+def _require_truth(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise BadInput(f"{name} is {value!r}", "write true or false, without quotes")
+
+
+def _require_instant(name: str, text: str, zone: ZoneInfo) -> None:
+    try:
+        instant_of_text(text, zone)
+    except ValueError as error:
+        raise BadInput(f"{name}: {text!r} is no time", "write it like 2026-03-02T00:00:00") from error
+
+
 def _texts(name: str, value: Any) -> tuple[str, ...]:
     texts = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
     if not texts or not all(isinstance(text, str) for text in texts):
@@ -172,10 +199,10 @@ def _filter(name: str, value: Any) -> Filter:
         return ()
     if not isinstance(value, Mapping):
         raise BadInput(f"{name} is {value!r}", 'write it as an object, such as {"channel": "form"}')
-    return tuple((str(key), text_of(name, wanted)) for key, wanted in value.items())
+    return tuple((str(key), _text_of(name, wanted)) for key, wanted in value.items())
 
 
-def text_of(name: str, value: Any) -> str:
+def _text_of(name: str, value: Any) -> str:
     """A property as the text filters compare: JSON writes truth as ``true`` and ``false``."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -185,9 +212,14 @@ def text_of(name: str, value: Any) -> str:
 
 
 def _whole(name: str, value: Any) -> tuple[Any, ...]:
-    try:
+    rows = [value] if name == "days" else value
+    if isinstance(rows, list | tuple) and all(_are_days(row) for row in rows):
         if name == "days":
-            return tuple(int(day) for day in value)
-        return tuple((int(first), int(last)) for first, last in value)
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"{name} is {value!r}", "write days as [1, 7, 30] and brackets as [[1, 7], [8, 14]]") from error
+            return tuple(value)
+        if all(len(row) == 2 for row in rows):
+            return tuple(tuple(row) for row in rows)
+    raise BadInput(f"{name} is {value!r}", "write days as [1, 7, 30] and brackets as [[1, 7], [8, 14]]")
+
+
+def _are_days(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(day, int) and not isinstance(day, bool) for day in value)
