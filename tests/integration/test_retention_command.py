@@ -156,6 +156,7 @@ def test_labels_of_a_log_are_text_in_html(tmp_path: Path, capsys: pytest.Capture
         ({"definition": "classic", "days": [10**9]}, "beyond 36,500 days"),
         ({"definition": "bracket", "brackets": [[1, 7, 9]]}, "brackets is [[1, 7, 9]]"),
         ({"cumulative": "false"}, "cumulative is 'false'"),
+        ({"amount": "at"}, "amount is the column 'at'"),
         ({"drop_duplicates": "no"}, "drop_duplicates is 'no'"),
         ({"target_filter": ["channel"]}, "target_filter is"),
         ({"definitions": ["matrix", "stay"]}, "matrix beside others"),

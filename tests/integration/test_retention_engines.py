@@ -90,6 +90,27 @@ def test_columns_by_days_are_the_same_whatever_plan_an_engine_takes(engine: tupl
         assert answers(name, url, log, query, {}) == answers("duckdb", "", log, query, {}), rule
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param(["1.25", " 2 ", "", None, "1,250.5", "n/a", "1e400"], id="texts"),
+        pytest.param([1.25, 2.0, None, None, float("nan"), float("inf"), -1e300], id="numbers"),
+    ],
+)
+def test_an_amount_that_is_no_number_is_told_and_breaks_no_sum(
+    sizes: list[Any], engine: tuple[str, str], tmp_path: Path
+) -> None:
+    """The event counts, its amount is 0, and a note says how many there were, on every engine."""
+    at = [datetime(2026, 3, 2, 8, number, tzinfo=UTC) for number in range(len(sizes))]
+    table = pa.table({"actor": ["a"] * len(sizes), "event": ["buy"] * len(sizes), "at": at, "size": sizes})
+    pq.write_table(table, tmp_path / "log.parquet")
+    log = EventLog(Columns(), path=tmp_path / "log.parquet")
+    for name, url in (("duckdb", ""), engine):
+        found = answers(name, url, log, {"period": "day", "amount": "size"}, {})
+        assert found["totals"] == [{"label": "2026-03-02", "actors": 1, "events": 7, "amount": 3.25}], name
+        assert {note["kind"]: note["count"] for note in found["notes"]} == {"unreadable_amounts": 3}, name
+
+
 def test_instants_before_1970_and_between_microseconds(engine: tuple[str, str], tmp_path: Path) -> None:
     """No engine loses what lies before the epoch, and none rounds up to the next day."""
     name, url = engine

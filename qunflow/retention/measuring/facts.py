@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from qunflow.errors import BadInput
-from qunflow.retention.measuring.instants import microseconds, property_text
+from qunflow.retention.measuring.instants import amount_of, microseconds, property_text
 from qunflow.retention.measuring.query import Filter, Query
 from qunflow.settings.words import did_you_mean
 
@@ -183,6 +183,5 @@ def followed(aliases: Mapping[str, str]) -> tuple[dict[str, str], int]:
 
 def _units(source: Source, amount: str) -> ir.IntegerValue:
     # Added up as whole ten-thousandths: sums of floats depend on their order, and so on the engine.
-    events = source.events
-    value = events[amount] if amount in events.columns else property_text(events, amount, source.dialect)
-    return (value.cast("float64") * 10_000).round().cast("int64").fill_null(0)
+    value = amount_of(source.events, amount, source.dialect)
+    return (value * 10_000).round().cast("int64").fill_null(0)

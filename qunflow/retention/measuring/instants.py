@@ -25,6 +25,9 @@ def _function(name: str, places: Callable[..., None], takes: tuple[object, ...],
 
 
 _text, _whole, _true, _instant, _json = dt.string, dt.int64, dt.boolean, dt.timestamp, dt.json
+# What is read as an amount, and the bound below which its ten-thousandths are whole numbers.
+_AMOUNT = r"^[-+]?[0-9]{1,14}([.][0-9]*)?([eE][-+]?[0-9]{1,2})?$"
+_MOST_AMOUNT = 1e14
 # DuckDB
 epoch_us = _function("epoch_us", lambda at: None, (_instant,), _whole)
 json_valid = _function("json_valid", lambda props: None, (_text,), _true)
@@ -39,6 +42,7 @@ json_extract_path_text = _function("json_extract_path_text", lambda props, key: 
 to_datetime64 = _function("toDateTime64", lambda at, scale: None, (_instant, _whole), _instant)
 clickhouse_us = _function("toUnixTimestamp64Micro", lambda at: None, (_instant,), _whole)
 is_valid_json = _function("isValidJSON", lambda props: None, (_text,), _true)
+clickhouse_number = _function("toFloat64OrNull", lambda amount: None, (_text,), dt.float64)
 clickhouse_text = _function("JSONExtractString", lambda props, key: None, (_text, _text), _text)
 
 
@@ -70,6 +74,31 @@ def property_text(events: ir.Table, name: str, dialect: str) -> ir.StringValue:
     found = _JSON_TEXT[dialect](events["props"].cast(str), name)
     readable = readable_props(events, dialect)
     return found if readable is None else ibis.cases((readable, found))
+
+
+def amount_of(events: ir.Table, name: str, dialect: str) -> ir.FloatingValue:
+    """
+    A column or property as a number; null where it is none that can be added up.
+
+    Raises:
+        BadInput: a column of another kind.
+    """
+    value = events[name] if name in events.columns else property_text(events, name, dialect)
+    if value.type().is_string():
+        text = value.strip()
+        value = clickhouse_number(text) if dialect == "clickhouse" else text.re_extract(_AMOUNT, 0).nullif("")
+    elif not value.type().is_numeric():
+        raise BadInput(f"amount is the column {name!r}, which holds {value.type()}", "name a column of numbers")
+    number = value.cast("float64")
+    # Neither what is no number nor infinity is below any bound.
+    return ibis.cases((number.abs() < _MOST_AMOUNT, number))
+
+
+def unread_amount(events: ir.Table, name: str, dialect: str) -> ir.BooleanValue:
+    """Whether an amount is given and cannot be added up."""
+    given = events[name] if name in events.columns else property_text(events, name, dialect)
+    said = given.strip() != "" if given.type().is_string() else given.notnull()
+    return said.fill_null(False) & amount_of(events, name, dialect).isnull()
 
 
 def local_us(at_us: ir.IntegerValue, offsets: Sequence[Offset], modulo_s: int | None = None) -> ir.IntegerValue:

@@ -20,7 +20,7 @@ from qunflow.errors import BadInput
 from qunflow.retention.measuring.day_bits import DaySpan, fits
 from qunflow.retention.measuring.facts import Columns, Source, acts, followed, moves, returns, targets, usable
 from qunflow.retention.measuring.grid import EPOCH_DAY, Calendar, Offset, at_us, midnight, offsets, us_of
-from qunflow.retention.measuring.instants import interval_number, microseconds, readable_props
+from qunflow.retention.measuring.instants import interval_number, microseconds, readable_props, unread_amount
 from qunflow.retention.measuring.matrix import matrix_counts
 from qunflow.retention.measuring.quality import Note, notes_of, odd_moves, raw_counts, repeats, rows_within, stretches
 from qunflow.retention.measuring.query import Query, instant_of_text
@@ -268,7 +268,8 @@ class Measure:
     def _notes(self) -> Iterable[Note]:
         (raw,) = self._engine.rows(raw_counts(self._events, self._columns, self._engine.name))
         yield from notes_of({**raw, "duplicate_rows": self._repeats(raw)}, self._query.drop_duplicates)
-        yield from notes_of({"circular_aliases": self._circular, "unreadable_props": self._unread_props()}, False)
+        unread = {"unreadable_props": self._unread_props(), "unreadable_amounts": self._unread_amounts()}
+        yield from notes_of({"circular_aliases": self._circular, **unread}, False)
         if self._range is None:
             return
         if self._query.as_of:
@@ -298,6 +299,13 @@ class Measure:
         ):
             return 0
         bad = events.filter(~readable & events["props"].notnull() & (events["props"].cast(str) != ""))
+        return int(self._engine.rows(bad.aggregate(rows=bad.count()))[0]["rows"])
+
+    def _unread_amounts(self) -> int:
+        """Amounts that are no number, when the query adds them up."""
+        if self._query.amount is None:
+            return 0
+        bad = self._events.filter(unread_amount(self._events, self._query.amount, self._engine.name))
         return int(self._engine.rows(bad.aggregate(rows=bad.count()))[0]["rows"])
 
     def _odd_moves(self, found: ir.Table) -> dict[str, Any]:

@@ -39,6 +39,7 @@ RULES: Mapping[str, str] = {
     "unreadable_times": "left out: no instant could be read",
     "malformed_rows": "left out: the row could not be read",
     "unreadable_props": "read as an event without properties",
+    "unreadable_amounts": "the event counts, its amount is taken as 0",
 }
 
 
