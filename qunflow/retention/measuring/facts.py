@@ -184,4 +184,4 @@ def followed(aliases: Mapping[str, str]) -> tuple[dict[str, str], int]:
 def _units(source: Source, amount: str) -> ir.IntegerValue:
     # Added up as whole ten-thousandths: sums of floats depend on their order, and so on the engine.
     value = amount_of(source.events, amount, source.dialect)
-    return (value * 10_000).round().cast("int64").fill_null(0)
+    return (value * 10_000).round().cast("int64")

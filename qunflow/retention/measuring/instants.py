@@ -78,27 +78,36 @@ def property_text(events: ir.Table, name: str, dialect: str) -> ir.StringValue:
 
 def amount_of(events: ir.Table, name: str, dialect: str) -> ir.FloatingValue:
     """
-    A column or property as a number; null where it is none that can be added up.
+    A column or property as a number; 0 where it is none that can be added up.
 
     Raises:
         BadInput: a column of another kind.
     """
-    value = events[name] if name in events.columns else property_text(events, name, dialect)
-    if value.type().is_string():
-        text = value.strip()
-        value = clickhouse_number(text) if dialect == "clickhouse" else text.re_extract(_AMOUNT, 0).nullif("")
-    elif not value.type().is_numeric():
-        raise BadInput(f"amount is the column {name!r}, which holds {value.type()}", "name a column of numbers")
-    number = value.cast("float64")
-    # Neither what is no number nor infinity is below any bound.
-    return ibis.cases((number.abs() < _MOST_AMOUNT, number))
+    number = _number(events, name, dialect)
+    # Not null instead: below it ClickHouse keeps the infinity, and stumbles over it.
+    return ibis.ifelse(_adds_up(number), number, ibis.literal(0.0))
 
 
 def unread_amount(events: ir.Table, name: str, dialect: str) -> ir.BooleanValue:
     """Whether an amount is given and cannot be added up."""
     given = events[name] if name in events.columns else property_text(events, name, dialect)
     said = given.strip() != "" if given.type().is_string() else given.notnull()
-    return said.fill_null(False) & amount_of(events, name, dialect).isnull()
+    return said.fill_null(False) & ~_adds_up(_number(events, name, dialect))
+
+
+def _number(events: ir.Table, name: str, dialect: str) -> ir.FloatingValue:
+    value = events[name] if name in events.columns else property_text(events, name, dialect)
+    if value.type().is_string():
+        text = value.strip()
+        value = clickhouse_number(text) if dialect == "clickhouse" else text.re_extract(_AMOUNT, 0).nullif("")
+    elif not value.type().is_numeric():
+        raise BadInput(f"amount is the column {name!r}, which holds {value.type()}", "name a column of numbers")
+    return value.cast("float64")
+
+
+def _adds_up(number: ir.FloatingValue) -> ir.BooleanValue:
+    # Neither what is no number nor infinity is below any bound.
+    return (number.abs() < _MOST_AMOUNT).fill_null(False)
 
 
 def local_us(at_us: ir.IntegerValue, offsets: Sequence[Offset], modulo_s: int | None = None) -> ir.IntegerValue:
