@@ -2,7 +2,8 @@
 Stays in a group, rebuilt from the joins and leaves an import brought.
 
 Stays that are known already count as the joins and leaves they are made of, so files may come in any order and
-overlap. A join of somebody who is in, and a leave of somebody who is not, change nothing.
+overlap. A join of somebody who is in, and a leave of somebody who is not, change nothing. What rosters and callbacks
+showed to the second stands: a file that tells of the same to the minute tells nothing new.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
+from qunflow.acquisition.stays import BY_CALLBACK, LAG, SAME_STAY
 from qunflow.store.engine import lock
 from qunflow.store.rows import chunks, upsert
 from qunflow.store.tables import memberships
 
 Key = tuple[int, int]
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,26 @@ def _known(conn: Connection, person_ids: Iterable[int]) -> dict[Key, dict[dateti
 def _in_order(key: Key, old: Collection[Any], new: Iterable[Move]) -> list[Move]:
     moves = [Move(*key, row.joined_at, True, row.channel) for row in old]
     moves += [Move(*key, row.left_at, False) for row in old if row.left_at is not None]
+    # Whoever a roster shows to have joined was out before, whatever a file says.
+    moves += [Move(*key, row.joined_at - _TICK, False) for row in old if _is_shown(row)]
+    news = [move for move in new if not any(_knows(row, move) for row in old)]
     # Sorting keeps the order of the file within one instant.
-    return sorted([*moves, *new], key=lambda move: move.at)
+    return sorted([*moves, *news], key=lambda move: move.at)
+
+
+def _knows(row: Any, move: Move) -> bool:
+    """Whether a membership that was seen or told of says of a move already, or knows it cannot be."""
+    is_told = row.left_known_by == BY_CALLBACK
+    if not _is_shown(row) and not is_told:
+        return False
+    if _is_shown(row) and row.joined_at <= move.at <= row.last_seen_at - LAG:
+        return True
+    said = row.joined_at if move.joins else row.left_at if is_told else None
+    return said is not None and abs(move.at - said) <= SAME_STAY
+
+
+def _is_shown(row: Any) -> bool:
+    return row.join_scene is not None
 
 
 def _differs(row: Any, stay: Stay) -> bool:
