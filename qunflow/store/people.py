@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from qunflow.store.rows import chunks, insert_ignore, insert_new, upsert
 from qunflow.store.tables import contacts, persons, suppressions
@@ -81,12 +81,6 @@ def suppress(conn: Connection, person_ids: Iterable[int], kind: SuppressionKind,
     """Leave persons alone from now on; returns how many were not on the list."""
     rows = [{"person_id": person, "kind": kind, "since": since, "source": source} for person in person_ids]
     return insert_ignore(conn, suppressions, rows)
-
-
-def release(conn: Connection, person_id: int, kind: SuppressionKind) -> bool:
-    """Take somebody off a list because they asked for it; returns whether they were on it."""
-    gone = delete(suppressions).where(suppressions.c.person_id == person_id, suppressions.c.kind == kind)
-    return conn.execute(gone).rowcount == 1
 
 
 def suppressed(conn: Connection, person_ids: Iterable[int], *kinds: SuppressionKind) -> set[int]:
