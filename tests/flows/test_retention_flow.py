@@ -285,7 +285,7 @@ def test_the_report_shows_pictures_and_dirt(here: Runtime) -> None:
     assert len(pictures) == 3
     assert "未到期</title>" in pictures[0]
     assert all(group.name in pictures[2] for group in here.workspace.communities[0].groups)
-    assert "没入群就退群(不计): 1" in text
+    assert "没入群就退群（不计）: 1" in text
     assert "全量：读了 16 行，历史 16 行" in text
 
 

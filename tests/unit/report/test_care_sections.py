@@ -70,7 +70,7 @@ def test_the_loop_is_told_back(full: ReportData, zh: Catalogue) -> None:
 
 def test_layers_tell_who_carries_the_groups(full: ReportData, zh: Catalogue) -> None:
     """Core members of all groups, and the silent ones with the days that make them so."""
-    assert activity_layers(full, zh).sentence == "36 个核心群友做了八成的动作；27 人潜水，超过 30 天没动静。"
+    assert activity_layers(full, zh).sentence == "36 个核心群友做了八成的动作；27 人潜水，至少 30 天没动静。"
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
