@@ -51,6 +51,7 @@ QUERY = {
     "days": list(DAYS),
 }
 Table = list[list[int | None]]
+Rows = tuple[list[dict[str, Any]], ...]
 # Wall and CPU seconds.
 Seconds = tuple[float, float]
 
@@ -66,13 +67,19 @@ class Season:
     log: Path
 
 
-def cells(tally: Tally, _: Carried) -> Table:
-    """The same table the public engine gives."""
-    from qunflow.retention.cells import cells_of
+def cells(tally: Tally, _: Carried) -> Rows:
+    """What the table is made of, as ``measure`` is given rows by its engine."""
     from qunflow.retention.tally.reading import cohort_rows
 
+    return cohort_rows(tally, "week", LAST)
+
+
+def table_of(all_rows: Rows) -> Table:
+    """The same table the public engine gives; made of either's rows when the watch has stopped."""
+    from qunflow.retention.cells import cells_of
+
     found: dict[date, list[int | None]] = {FIRST + timedelta(weeks=week): [] for week in range(WEEKS)}
-    for rows in cohort_rows(tally, "week", LAST):
+    for rows in all_rows:
         for row in rows:
             line = found[row["cohort"]]
             line += [] if line else [row["size"]]
@@ -85,7 +92,7 @@ def _nobody(start: date) -> list[int | None]:
     return [0, *due, *due, *due]
 
 
-def whole_day(tally: Tally, carried: Carried) -> Table:
+def whole_day(tally: Tally, carried: Carried) -> Rows:
     """All a daily run asks: cells, the activity matrix, the groups and what is odd."""
     from qunflow.retention.tally.reading import dirt_of, group_rows, leave_streaks, matrix_rows
 
@@ -96,7 +103,7 @@ def whole_day(tally: Tally, carried: Carried) -> Table:
     return cells(tally, carried)
 
 
-def carried(season: Season, work: Callable[[Tally, Carried], Table]) -> tuple[Table, Seconds, int]:
+def carried(season: Season, work: Callable[[Tally, Carried], Rows]) -> tuple[Table, Seconds, int]:
     """One run over the last day, from a tally that does not know it; seconds, and bytes written."""
     from qunflow.store.retention_state import carry_on
 
@@ -104,12 +111,12 @@ def carried(season: Season, work: Callable[[Tally, Carried], Table]) -> tuple[Ta
     shutil.rmtree(tally, ignore_errors=True)
     shutil.copytree(season.folder / "tally", tally)
     os.sync()
-    before = set(tally.iterdir())
+    before = {path.name: path.stat().st_size for path in tally.iterdir()}
     started = time.perf_counter(), time.process_time()
-    table = carry_on(tally, season.source, work)
+    rows = carry_on(tally, season.source, work)
     spent = time.perf_counter() - started[0], time.process_time() - started[1]
-    size = sum(path.stat().st_size for path in set(tally.iterdir()) - before) + (tally / "head.json").stat().st_size
-    return table, spent, size
+    size = sum(path.stat().st_size - before.get(path.name, 0) for path in tally.iterdir())
+    return table_of(rows), spent, size
 
 
 def counted(season: Season) -> tuple[Table, Seconds]:

@@ -157,7 +157,7 @@ class History:
 
     def columns(self, batches: Sequence[Batch], names: Sequence[str]) -> pa.Table:
         """
-        Some columns of some files, row by row as they were written; no other file need be there.
+        Some columns of some files, row by row as they were written, texts as dictionaries; no other file need be there.
 
         Raises:
             BadInput: naming the file that is missing or damaged.
@@ -166,10 +166,15 @@ class History:
         import pyarrow.parquet as pq
 
         self._require_whole(batches)
-        schema = pa.schema([arrow_schema().field(name) for name in names])
-        files = [self.directory / batch.path for batch in batches]
-        read = self._reading(batches, lambda: [pq.ParquetFile(file).read(list(names)).cast(schema) for file in files])
-        return pa.concat_tables([schema.empty_table(), *read])
+        kinds = {name: arrow_schema().field(name).type for name in names}
+        texts = [name for name, kind in kinds.items() if kind == pa.string()]
+        schema = pa.schema({**kinds, **dict.fromkeys(texts, pa.dictionary(pa.int32(), pa.string()))})
+
+        def of_file(batch: Batch) -> pa.Table:
+            return pq.ParquetFile(self.directory / batch.path, read_dictionary=texts).read(list(names)).cast(schema)
+
+        read = self._reading(batches, lambda: [of_file(batch) for batch in batches])
+        return pa.concat_tables([schema.empty_table(), *read]).unify_dictionaries()
 
     def compact(self, conn: Connection, day: date, recorded_at: datetime) -> int:
         """

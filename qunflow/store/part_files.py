@@ -1,9 +1,10 @@
 """
-Named parts that change together, in a folder: each commit writes the changed ones into a file of their own, then a head
-that says where every part is now.
+Named parts that change together, in one file of a folder: each commit puts the changed ones at its end, then a head
+that says where every part is now, and flushes once.
 
-A reader sees the parts of one head, all of them or none. Every part and the head carry a checksum. Files nobody points
-at any more are deleted, and everything is written anew when most of what lies there is old.
+A reader sees the parts of one head, all of them or none. Every part and the head carry a checksum. What a killed run
+left behind the last whole head is passed over and written over. When most of what lies in the file is old, the parts
+in use are written into a new one, and the old one is deleted.
 """
 
 from __future__ import annotations
@@ -11,18 +12,25 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from struct import Struct
+from types import TracebackType
+from typing import Any, Self
 from zlib import crc32
 
+from qunflow.errors import PermanentError
 from qunflow.store.files import write_durably
 
-HEAD = "head.json"
-# So much may lie about unused, so many times what is in use, in so many files.
-SPARE_BYTES, SPARE_TIMES, MOST_FILES = 8 << 20, 4, 200
-Places = dict[str, tuple[str, int, int, int]]
+# So much may lie about unused, so many times what is in use.
+SPARE_BYTES, SPARE_TIMES = 8 << 20, 4
+# Behind each head: its length, its checksum, and a mark to look for.
+_TAIL = Struct("<QI12s")
+_MARK = b"\0\xffqunflow\xff\0\n"
+# Offset, length, checksum.
+Places = dict[str, tuple[int, int, int]]
 
 
 class Damaged(Exception):
@@ -43,42 +51,74 @@ def held_alone(folder: Path) -> Iterator[None]:
 
 class PartFiles:
     """
-    The parts in a folder; without a head there are none.
+    The parts in a folder, to be used in a ``with`` block; without a file there are none.
 
     Args:
         folder: belongs to these parts alone.
+        anew: leave out what is there; the first commit takes its place.
 
     Raises:
-        Damaged: the head cannot be read.
+        Damaged: there is a file, but no head in it can be read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, *, anew: bool = False) -> None:
         self.fields: dict[str, Any] = {}
-        # Name → file, offset, length, checksum.
-        self._places: Places = {}
-        self._sizes: dict[str, int] = {}
-        self._following = 1
-        with suppress(FileNotFoundError):
-            self._read_head((folder / HEAD).read_bytes())
+        self._folder, self._places, self._end = folder, Places(), 0
+        self._names: dict[str, list[str]] = {}
+        self._file: int | None = None
+        self._reader: ThreadPoolExecutor | None = None
+        self._coming: dict[str, Future[bytes]] = {}
+        files = _files(folder)
+        self._number = files[-1] if files else 0
+        if files and not anew:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                self._read_head()
+            except BaseException:
+                self.close()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._reader is not None:
+            self._reader.shutdown(cancel_futures=True)
+            self._reader, self._coming = None, {}
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Begin to read parts that will be asked for, beside what is done until then."""
+        self._reader = self._reader or ThreadPoolExecutor(1, thread_name_prefix="parts")
+        self._coming |= {name: self._reader.submit(self._whole, name) for name in names if name in self._places}
 
     def get(self, name: str) -> bytes | None:
         """One part, None when there is none. Raises: Damaged."""
-        if name not in self._places:
-            return None
-        file, offset, length, checksum = self._places[name]
-        try:
-            with (self._folder / file).open("rb") as opened:
-                content = os.pread(opened.fileno(), length, offset)
-        except OSError as error:
-            raise Damaged(f"{file} cannot be read") from error
+        if name in self._coming:
+            return self._coming.pop(name).result()
+        return self._whole(name) if name in self._places else None
+
+    def _whole(self, name: str) -> bytes:
+        offset, length, checksum = self._places[name]
+        content = self._read(offset, length)
         if len(content) != length or crc32(content) != checksum:
-            raise Damaged(f"{name} in {file} is not what was written")
+            raise Damaged(f"{name} in {self._path.name} is not what was written")
         return content
 
     def names(self, prefix: str) -> list[str]:
-        """The parts whose name begins like this, in order."""
-        return sorted(name for name in self._places if name.startswith(prefix))
+        """The parts whose name begins like this, in order; a prefix ends with ``:`` or ``+``."""
+        if not self._names:
+            for name in sorted(self._places):
+                self._names.setdefault(_prefix(name), []).append(name)
+        return list(self._names.get(prefix, ()))
 
     def commit(self, fields: Mapping[str, Any], changes: Mapping[str, bytes | None]) -> int:
         """
@@ -89,48 +129,102 @@ class PartFiles:
         """
         places = {name: place for name, place in self._places.items() if name not in changes}
         written = {name: content for name, content in changes.items() if content is not None}
-        if self._is_crowded(places, written):
+        moved = self._file is None or self._is_crowded(places, written)
+        if moved:
             written |= {name: self.get(name) or b"" for name in places}
-            places = {}
-        sizes = self._write(written, places)
-        head = {"following": self._following + 1, "fields": fields, "sizes": sizes, "places": places}
-        text = json.dumps(head).encode()
-        write_durably(self._folder / HEAD, b"%08x\n%b" % (crc32(text), text))
-        self._places, self._sizes, self.fields, self._following = places, sizes, dict(fields), self._following + 1
-        self._sweep()
-        return sum(map(len, written.values())) + len(text)
+            places, start = {}, 0
+        else:
+            start = self._end
+        content = _commit(written, places, start, fields)
+        if moved:
+            self._move(content)
+        else:
+            self._append(content)
+        self._places, self._names, self.fields, self._end = places, {}, dict(fields), start + len(content)
+        return len(content)
 
-    def _read_head(self, content: bytes) -> None:
-        checksum, _, head = content.partition(b"\n")
-        if checksum != b"%08x" % crc32(head):
-            raise Damaged(f"{HEAD} is not what was written")
+    @property
+    def _path(self) -> Path:
+        return self._folder / f"parts-{self._number:06d}"
+
+    def _read(self, offset: int, length: int) -> bytes:
+        if self._file is None:
+            raise Damaged(f"{self._path.name} is not open")
+        try:
+            return os.pread(self._file, length, offset)
+        except OSError as error:
+            raise Damaged(f"{self._path.name} cannot be read") from error
+
+    def _read_head(self) -> None:
+        """Find the last whole head: at the end, or before what a killed run left there."""
+        end = os.fstat(self._file or 0).st_size
+        head = self._head_before(end)
+        if head is None:
+            content = self._read(0, end)
+            while head is None:
+                place = content.rfind(_MARK, 0, end)
+                if place < 0:
+                    raise Damaged(f"{self._path.name} has no head that is what was written")
+                end = place + len(_MARK)
+                head = self._head_before(end)
+                end -= 0 if head else 1
         read = json.loads(head)
-        self.fields, self._following = read["fields"], read["following"]
-        self._places = {name: (place[0], place[1], place[2], place[3]) for name, place in read["places"].items()}
-        self._sizes = read["sizes"]
-        there = {entry.name: entry.stat().st_size for entry in os.scandir(self._folder)}
-        for file, size in self._sizes.items():
-            if there.get(file) != size:
-                raise Damaged(f"{file} is not as long as it was written")
+        self.fields, self._end = read["fields"], end
+        self._places = {name: (place[0], place[1], place[2]) for name, place in read["places"].items()}
 
-    def _write(self, written: Mapping[str, bytes], places: Places) -> dict[str, int]:
-        """Write one file, note its places, and give the sizes of all files in use."""
-        file, offset = f"parts-{self._following:06d}", 0
-        for name, content in written.items():
-            places[name] = (file, offset, len(content), crc32(content))
-            offset += len(content)
-        if written:
-            write_durably(self._folder / file, b"".join(written.values()))
-        used = {place[0] for place in places.values()}
-        return {name: size for name, size in {**self._sizes, file: offset}.items() if name in used}
+    def _head_before(self, end: int) -> bytes | None:
+        if end < _TAIL.size:
+            return None
+        length, checksum, mark = _TAIL.unpack(self._read(end - _TAIL.size, _TAIL.size))
+        if mark != _MARK or length > end - _TAIL.size:
+            return None
+        head = self._read(end - _TAIL.size - length, length)
+        return head if crc32(head) == checksum else None
+
+    def _append(self, content: bytes) -> None:
+        file = self._file or 0
+        try:
+            os.ftruncate(file, self._end)
+            view = memoryview(content)
+            while view:
+                view = view[os.pwrite(file, view, self._end + len(content) - len(view)) :]
+            os.fdatasync(file)
+        except OSError as error:
+            raise PermanentError(
+                f"{self._path} could not be written ({error.strerror or type(error).__name__})",
+                "free some space on that disk, or make the folder writable, then run the step again",
+            ) from error
+
+    def _move(self, content: bytes) -> None:
+        """Into a file of its own; the others go."""
+        self.close()
+        self._number += 1
+        write_durably(self._path, content)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        for number in _files(self._folder):
+            if number != self._number:
+                (self._folder / f"parts-{number:06d}").unlink(missing_ok=True)
 
     def _is_crowded(self, kept: Places, written: Mapping[str, bytes]) -> bool:
-        files = {place[0] for place in kept.values()}
-        lying = sum(self._sizes[file] for file in files)
-        used = sum(place[2] for place in kept.values()) + sum(map(len, written.values()))
-        return len(files) >= MOST_FILES or lying > SPARE_BYTES + SPARE_TIMES * used
+        used = sum(place[1] for place in kept.values()) + sum(map(len, written.values()))
+        return self._end > SPARE_BYTES + SPARE_TIMES * used
 
-    def _sweep(self) -> None:
-        for path in self._folder.glob("parts-*"):
-            if path.name not in self._sizes:
-                path.unlink(missing_ok=True)
+
+def _files(folder: Path) -> list[int]:
+    """The numbers of the files there are, in order."""
+    return sorted(int(path.name[6:]) for path in folder.glob("parts-*"))
+
+
+def _prefix(name: str) -> str:
+    """``moves:`` of ``moves:000001``, ``home+`` of ``home+3``; nothing of a name without one."""
+    return name[: max(name.find(":"), name.find("+")) + 1]
+
+
+def _commit(written: Mapping[str, bytes], places: Places, start: int, fields: Mapping[str, Any]) -> bytes:
+    """What a commit writes; notes where each part comes to lie."""
+    offset = start
+    for name, content in written.items():
+        places[name] = (offset, len(content), crc32(content))
+        offset += len(content)
+    head = json.dumps({"fields": fields, "places": places}, separators=(",", ":")).encode()
+    return b"".join([*written.values(), head, _TAIL.pack(len(head), crc32(head), _MARK)])

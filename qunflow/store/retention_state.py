@@ -9,15 +9,17 @@ so. It can be deleted at any time. The rules are in ``qunflow.retention.tally.ta
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, and_, bindparam, func, select
 
 from qunflow.retention.dirt import SPOKEN
 from qunflow.retention.events import IMPORTED, Scope
@@ -25,7 +27,7 @@ from qunflow.retention.measuring.grid import us_of
 from qunflow.retention.tally.links import Links
 from qunflow.retention.tally.news import News, sifted
 from qunflow.retention.tally.pages import Ints, Marks, ints, packed, unpacked
-from qunflow.retention.tally.tally import Kinds, Tally
+from qunflow.retention.tally.tally import Kinds, Tally, large_parts
 from qunflow.retention.tally.zone import days_in
 from qunflow.store.engine import Store
 from qunflow.store.events import KINDS
@@ -37,11 +39,21 @@ from qunflow.store.tables import history_batches
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 2
+VERSION = 3
 # A history is read in pieces of about so many events.
 ROWS_AT_ONCE = 2_000_000
 Result = TypeVar("Result")
 Reason = Literal["", "new", "damaged", "version", "settings", "withdrawn", "clock"]
+_HIGH = bindparam("high", type_=BigInteger)
+_NUMBER, _COLUMNS = history_batches.c.batch_id, [history_batches.c[name] for name in Batch.__slots__]
+_VISIBLE = (history_batches.c.replaced_by.is_(None), history_batches.c.withdrawn_at.is_(None))
+_OLD = select(func.count(), func.coalesce(func.sum(_NUMBER), 0)).where(*_VISIBLE, _HIGH >= _NUMBER).subquery()
+# How many batches up to a number are to be seen, their numbers added up, and the ones above it, or one empty row.
+_SINCE = (
+    select(*_OLD.c, *_COLUMNS)
+    .select_from(_OLD.outerjoin(history_batches, and_(_HIGH < _NUMBER, *_VISIBLE)))
+    .order_by(_NUMBER)
+)
 _REPEATABLE = ("happened_at", "kind", "person_id", "group_id", "channel", "amount", "props")
 
 
@@ -121,20 +133,29 @@ def carry_on(folder: Path, source: Source, work: Callable[[Tally, Carried], Resu
     """
     with held_alone(folder):
         try:
-            parts = PartFiles(folder)
-            return _carried_on(parts, source, work)
+            with PartFiles(folder) as parts, _nothing_collected():
+                return _carried_on(parts, source, work)
         except (Damaged, _Rebuild) as problem:
-            (folder / "head.json").unlink(missing_ok=True)
-            return _rebuilt(PartFiles(folder), source, work, getattr(problem, "reason", "damaged"))
+            reason: Reason = problem.reason if isinstance(problem, _Rebuild) else "damaged"
+        with PartFiles(folder, anew=True) as parts:
+            return _rebuilt(parts, source, work, reason)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """A run of milliseconds makes little garbage; looking for cycles in a large process can take as long as the run."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def settle(folder: Path, days: Sequence[int]) -> None:
     """Note that the figures of reopened days were measured again."""
-    with held_alone(folder):
-        try:
-            parts = PartFiles(folder)
-        except Damaged:
-            return
+    with held_alone(folder), suppress(Damaged), PartFiles(folder) as parts:
         left = sorted(set(parts.fields.get("reopened", ())) - set(days))
         if left != parts.fields.get("reopened", []):
             parts.commit({**parts.fields, "reopened": left}, {})
@@ -144,6 +165,7 @@ def _carried_on(parts: PartFiles, source: Source, work: Callable[[Tally, Carried
     started = time.perf_counter()
     kept, now_us = parts.fields, us_of(source.scope.now)
     _require_usable(kept, source, now_us)
+    parts.expect(large_parts(parts))
     with source.store.reading() as conn:
         known = _known(conn, parts, kept["position"])
         links = Links(aliases(conn))
@@ -273,10 +295,9 @@ def _numbers(table: pa.Table, name: str) -> Ints:
 
 
 def _kinds(table: pa.Table) -> Ints:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return ints(pc.index_in(table.column("kind").cast("string"), value_set=pa.array(KINDS)).to_numpy())
+    kind = table.column("kind").combine_chunks()
+    numbers = ints([KINDS.index(one) for one in kind.dictionary.to_pylist()])
+    return ints(numbers[kind.indices.to_numpy()])
 
 
 def _repeated(history: History, batches: Sequence[Batch], person: Ints, at_us: Ints, group: Ints) -> Ints:
@@ -310,27 +331,22 @@ def _known(conn: Connection, parts: PartFiles, position: Mapping[str, int] | Non
     Raises:
         _Rebuild: a batch that was read is not to be seen any more, and is not inside another one.
     """
-    visible = (history_batches.c.replaced_by.is_(None), history_batches.c.withdrawn_at.is_(None))
-    number = history_batches.c.batch_id
-    columns = [history_batches.c[name] for name in Batch.__slots__]
     if position is None:
-        new = [Batch(*row) for row in conn.execute(select(*columns).where(*visible).order_by(number))]
-        return _Known(new, [batch.batch_id for batch in new], sum(batch.rows for batch in new))
-    old = select(func.count(), func.coalesce(func.sum(number), 0)).where(*visible, number <= position["high"])
-    count, total = conn.execute(old).one()
-    read = unpacked(parts.get("batches") or packed([ints()]))[0].tolist()
-    if (count, total) == (position["count"], position["sum"]):
-        rows = conn.execute(select(*columns).where(*visible, number > position["high"]).order_by(number))
+        rows = conn.execute(select(*_COLUMNS).where(*_VISIBLE).order_by(_NUMBER))
         new = [Batch(*row) for row in rows]
-    else:
-        read, new = _after_changes(conn, set(read), visible, columns)
+        return _Known(new, [batch.batch_id for batch in new], sum(batch.rows for batch in new))
+    found = conn.execute(_SINCE, {"high": position["high"]}).all()
+    new = [Batch(*row[2:]) for row in found if row.batch_id is not None]
+    read = unpacked(parts.get("batches") or packed([ints()]))[0].tolist()
+    if tuple(found[0][:2]) != (position["count"], position["sum"]):
+        read, new = _after_changes(conn, set(read))
     rows_there = position["rows"] + sum(batch.rows for batch in new)
     return _Known(new, sorted({*read, *(batch.batch_id for batch in new)}), rows_there)
 
 
-def _after_changes(conn: Connection, read: set[int], visible: Any, columns: Any) -> tuple[list[int], list[Batch]]:
+def _after_changes(conn: Connection, read: set[int]) -> tuple[list[int], list[Batch]]:
     """Batches were put together, withdrawn, or came out of turn: which of those to be seen are read, which are not."""
-    there = {batch.batch_id: batch for batch in (Batch(*row) for row in conn.execute(select(*columns).where(*visible)))}
+    there = {row.batch_id: Batch(*row) for row in conn.execute(select(*_COLUMNS).where(*_VISIBLE))}
     pairs = select(history_batches.c.batch_id, history_batches.c.replaced_by)
     replaced: dict[int, int] = dict(
         conn.execute(pairs.where(history_batches.c.replaced_by.is_not(None))).tuples().all()

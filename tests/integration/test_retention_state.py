@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,6 +22,7 @@ from qunflow.retention.tally.tally import Tally
 from qunflow.store import retention_state
 from qunflow.store.engine import Store
 from qunflow.store.history import History
+from qunflow.store.part_files import PartFiles
 from qunflow.store.retention_state import Carried, Source, carry_on, settle
 
 FIRST = date(2026, 3, 16)
@@ -157,12 +156,12 @@ def test_nothing_new_writes_nothing(source: Source, tmp_path: Path) -> None:
     """The same day twice: the same answers, and not a byte changed."""
     add(source, "all", log(80))
     first, _ = run(source, tmp_path / "tally")
-    before = (tmp_path / "tally" / "head.json").read_bytes()
+    before = newest(tmp_path / "tally").read_bytes()
 
     again, told = run(source, tmp_path / "tally")
 
     assert (again, told.rows_read) == (first, 0)
-    assert (tmp_path / "tally" / "head.json").read_bytes() == before
+    assert newest(tmp_path / "tally").read_bytes() == before
 
 
 def test_people_become_one_and_two_again(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,21 +177,27 @@ def test_people_become_one_and_two_again(source: Source, tmp_path: Path, monkeyp
     assert run(source, tmp_path / "tally")[0] == apart
 
 
-def cut(folder: Path) -> None:
-    newest = max(folder.glob("parts-*"))
-    newest.write_bytes(newest.read_bytes()[:-7])
+def newest(folder: Path) -> Path:
+    return max(folder.glob("parts-*"))
+
+
+def cut(folder: Path, by: int = 7) -> None:
+    newest(folder).write_bytes(newest(folder).read_bytes()[:-by])
 
 
 def flip(folder: Path) -> None:
-    newest = max(folder.glob("parts-*"))
-    content = bytearray(newest.read_bytes())
-    content[::64] = bytes(255 - byte for byte in content[::64])
-    newest.write_bytes(bytes(content))
+    content = bytearray(newest(folder).read_bytes())
+    content[:-4000:64] = bytes(255 - byte for byte in content[:-4000:64])
+    newest(folder).write_bytes(bytes(content))
 
 
-def lose_parts(folder: Path) -> None:
-    for path in folder.glob("parts-*"):
-        path.unlink()
+def empty(folder: Path) -> None:
+    newest(folder).write_bytes(b"")
+
+
+def garble(folder: Path) -> None:
+    content = newest(folder).read_bytes()
+    newest(folder).write_bytes(content[:-60] + b"{}" + content[-58:])
 
 
 def lose_everything(folder: Path) -> None:
@@ -200,22 +205,15 @@ def lose_everything(folder: Path) -> None:
         path.unlink()
 
 
-def garble(folder: Path) -> None:
-    (folder / "head.json").write_bytes(b"00000000\n{}")
-
-
 def age(folder: Path) -> None:
-    _, _, head = (folder / "head.json").read_bytes().partition(b"\n")
-    read = json.loads(head)
-    read["fields"]["version"] -= 1
-    older = json.dumps(read).encode()
-    (folder / "head.json").write_bytes(b"%08x\n%b" % (crc32(older), older))
+    with PartFiles(folder) as parts:
+        parts.commit({**parts.fields, "version": parts.fields["version"] - 1}, {})
 
 
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
-        *((harm, "damaged") for harm in (cut, flip, lose_parts, garble)),
+        *((harm, "damaged") for harm in (cut, flip, empty, garble)),
         (lose_everything, "new"),
         (age, "version"),
     ],
@@ -247,6 +245,23 @@ def test_a_run_that_dies_leaves_the_tally_as_it_was(source: Source, tmp_path: Pa
 
     found, told = run(source, tmp_path / "tally")
     assert (found, told.rows_read) == (afresh(source, tmp_path), 50)
+
+
+def test_a_commit_cut_off_is_as_if_it_had_not_been(source: Source, tmp_path: Path) -> None:
+    """Killed while writing: the state of the run before is found, what came since read again, the torn end is gone."""
+    add(source, "old", log(100))
+    run(source, tmp_path / "tally")
+    whole = newest(tmp_path / "tally").stat().st_size
+    add(source, "new", log(50, seed=8))
+    expected, _ = run(source, tmp_path / "tally")
+    grown = newest(tmp_path / "tally").stat().st_size
+    for by in (1, 300, grown - whole - 1):
+        cut(tmp_path / "tally", by)
+
+        found, told = run(source, tmp_path / "tally")
+
+        assert (found, told.rows_read, told.rebuilt) == (expected, 50, "")
+        assert newest(tmp_path / "tally").stat().st_size == grown
 
 
 def test_two_runs_at_once_count_once(source: Source, tmp_path: Path) -> None:
@@ -360,12 +375,17 @@ def test_late_days_are_told_until_they_are_settled(source: Source, tmp_path: Pat
 
 
 def test_what_lies_about_unused_is_cleared(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many runs leave few files, and the answers stay."""
-    monkeypatch.setattr("qunflow.store.part_files.MOST_FILES", 3)
-    frame = log(400).sort_values("happened_at")
+    """Many runs leave one file that is not much longer than what is in use, and the answers stay."""
+    for name, most in (("SPARE_BYTES", 0), ("SPARE_TIMES", 1)):
+        monkeypatch.setattr(f"qunflow.store.part_files.{name}", most)
+    frame, names = log(400).sort_values("happened_at"), set()
     for number in range(10):
         add(source, f"b{number}", frame[number * 40 : number * 40 + 40])
         found, _ = run(source, tmp_path / "tally")
+        names.add(newest(tmp_path / "tally").name)
 
     assert found == afresh(source, tmp_path)
-    assert len(list((tmp_path / "tally").glob("parts-*"))) <= 3
+    assert len(names) > 1
+    assert len(list((tmp_path / "tally").glob("parts-*"))) == 1
+    anew = newest(max(tmp_path.glob("afresh-*"))).stat().st_size
+    assert newest(tmp_path / "tally").stat().st_size < 4 * anew

@@ -31,8 +31,12 @@ class Cells:
 
     def add(self, day: Ints, column: Ints | int, count: Ints | int = 1) -> None:
         """Add to cells; the same cell may be named more than once."""
-        if len(day):
-            self._reach(int(day.min()), int(day.max()))
+        if not len(day):
+            return
+        self._reach(int(day.min()), int(day.max()))
+        if isinstance(column, int) and isinstance(count, int):
+            self.rows[:, column] += np.bincount(day - self.first, minlength=len(self.rows)) * count
+        else:
             np.add.at(self.rows, (day - self.first, np.broadcast_to(column, len(day))), count)
 
     def through(self, day: int) -> npt.NDArray[np.int64]:

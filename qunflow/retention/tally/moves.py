@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from qunflow.retention.tally.pages import NO_DAY, Ints, Truths, ints, packed, unpacked
+from qunflow.retention.tally.pages import NO_DAY, Ints, Truths, ints, ordered, packed, unpacked
 
 FAR = 1 << 30
 NOWHERE, SEVERAL = NO_DAY, NO_DAY + 1
@@ -30,7 +30,8 @@ class Moves:
     """
     Joins and leaves, one row for equal ones: ``move`` is twice the microseconds since 1970 UTC, plus 1 for a leave.
 
-    In order of person, group and move; ``times`` says how often the row was told.
+    In order of person, group and move; ``times`` says how often the row was told. Those that were read from bytes may
+    be of narrower numbers until they are taken or joined.
     """
 
     person: Ints
@@ -58,23 +59,25 @@ class Moves:
 
     def among(self, people: Ints) -> Moves:
         """Those of some people, given in order."""
-        first, last = np.searchsorted(self.person, people), np.searchsorted(self.person, people, side="right")
+        # Of one type, or the whole column would be made wider for a few of its rows.
+        wanted = people.astype(self.person.dtype)[people <= np.iinfo(self.person.dtype).max]
+        first, last = np.searchsorted(self.person, wanted), np.searchsorted(self.person, wanted, side="right")
         counts = last - first
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         return self.take(np.repeat(first, counts) + within)
 
     def take(self, where: Ints | Truths) -> Moves:
         """Some of the rows."""
-        return Moves(self.person[where], self.group[where], self.move[where], self.times[where])
+        return Moves(ints(self.person[where]), ints(self.group[where]), ints(self.move[where]), ints(self.times[where]))
 
     def to_bytes(self) -> bytes:
         """For ``from_bytes``."""
         return packed([self.person, self.group, self.move, self.times])
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Moves:
-        """What ``to_bytes`` gave."""
-        return cls(*unpacked(content))
+    def from_bytes(cls, content: bytes | None) -> Moves:
+        """What ``to_bytes`` gave; nothing for None."""
+        return cls(*unpacked(content, widened=False)) if content else cls.joined([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class GroupSums:
         day, group, what, count = (
             np.concatenate([ints(), *(getattr(part, f.name) for part in parts)]) for f in fields(cls)
         )
-        order = np.lexsort((what, group, day))
+        order = ordered(day, group, what)
         day, group, what, count = day[order], group[order], what[order], count[order]
         starts = np.flatnonzero(_changes(day, group, what))
         total = np.add.reduceat(count, starts) if len(starts) else count

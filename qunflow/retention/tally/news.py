@@ -35,13 +35,18 @@ class News:
     @classmethod
     def joined(cls, parts: Sequence[News]) -> News:
         """Several as one."""
-        return cls(*(np.concatenate([ints(), *(getattr(part, f.name) for part in parts)]) for f in fields(cls)))
+        some = [part for part in parts if len(part)]
+        if len(some) == 1:
+            return some[0]
+        return cls(*(np.concatenate([ints(), *(getattr(part, f.name) for part in some)]) for f in fields(cls)))
 
     def __len__(self) -> int:
         return len(self.person)
 
     def take(self, where: Truths) -> News:
         """Some of them."""
+        if where.all():
+            return self
         return News(*(getattr(self, field.name)[where] for field in fields(self)))
 
     def to_bytes(self) -> bytes:

@@ -53,7 +53,10 @@ from qunflow.retention.tally.pages import (
     days_among,
     distinct,
     ints,
+    looked_up,
+    ordered,
     packed,
+    places,
     unpacked,
 )
 from qunflow.retention.tally.periods import PERIODS, starts_of
@@ -70,6 +73,12 @@ class Parts(Protocol):
 
     def names(self, prefix: str) -> list[str]:
         """The parts whose name begins like this, in order."""
+
+
+def large_parts(parts: Parts) -> list[str]:
+    """What every run with something new reads in full: the numbers of each person, and the joins and leaves."""
+    columns = [name for column in COLUMNS for name in (column, *parts.names(f"{column}+"))]
+    return [*parts.names("moves:"), *columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +152,7 @@ class Tally:
     def moves(self) -> Sequence[Moves]:
         """Every join and leave, in parts."""
         if self._segments is None:
-            self._segments = [Moves.from_bytes(self._parts.get(name) or b"\0") for name in self._parts.names("moves:")]
+            self._segments = [Moves.from_bytes(self._parts.get(name)) for name in self._parts.names("moves:")]
         return self._segments
 
     def moves_of(self, people: Ints) -> Moves:
@@ -169,7 +178,7 @@ class Tally:
         linked = distinct(np.concatenate([before.linked(), after.linked()]))
         acted = news.person[acting & np.isin(news.person, linked)] if len(linked) else linked
         seeds = np.concatenate([news.person[moving], regrouped, acted])
-        touched = families(distinct(seeds), before, after)
+        touched = families(seeds, before, after)
         moves = Moves.of(
             news.person[moving], news.group[moving], news.at_us[moving] * 2 + (news.kind[moving] == self._kinds.leave)
         )
@@ -182,7 +191,8 @@ class Tally:
         days = distinct(np.concatenate([ints(days_among(new_day)), self._days_of(families(regrouped, before, after))]))
         self._forget_matrix(distinct(np.concatenate([days, self._days_of(rebased)])))
         self.links = after
-        self._note_strangers(news.take(_one_of(news.kind, self._kinds.spoken)))
+        spoken = _one_of(news.kind, self._kinds.spoken)
+        self._note_strangers(news.person[spoken], news.group[spoken], day[spoken])
         return distinct(np.concatenate([days, affected]))
 
     def finish(self) -> Mapping[str, bytes | None]:
@@ -193,7 +203,7 @@ class Tally:
         for name in self._patched:
             patches = self._parts.names(f"{name}+")
             column, patch = self._columns[name], self._columns[name].patch()
-            if patch and len(patches) < MOST_PATCHES and self._parts.get(name) is not None:
+            if patch and len(patches) < MOST_PATCHES and len(patch) * MOST_PATCHES < column.size_bytes:
                 self.changes[f"{name}+{len(patches)}"] = patch
             else:
                 self.changes |= dict.fromkeys(patches)
@@ -206,7 +216,7 @@ class Tally:
 
         Who joins a second group only after speaking there, or is split from somebody who had joined, is passed over.
         """
-        parts = [unpacked(self.part(name) or b"\0") for name in self.names("strangers:")]
+        parts = [unpacked(content) for name in self.names("strangers:") if (content := self.part(name))]
         person, group, day = (np.concatenate([ints(), *(part[place] for part in parts)]) for place in range(3))
         return person, group, day
 
@@ -226,7 +236,7 @@ class Tally:
         if any(len(part.day) for part in zeroed):
             self.changes["totals"] = GroupSums.joined([self.totals(), *zeroed]).to_bytes()
         self._put_column("joined", touched, _first(now, touched))
-        self._put_column("home", touched, _looked_up(now.person, now.home, touched, NOWHERE))
+        self._put_column("home", touched, looked_up(now.person, now.home, touched, NOWHERE))
         if len(new):
             self._add_segment(new)
         told = ~np.isin(differing.what, (FIRST * GAPS, GONE * GAPS))
@@ -294,7 +304,7 @@ class Tally:
         joined = self.column("joined").take(people)
         last = np.maximum(last_before, last_new)
         counted = joined != NO_DAY
-        counted[_places(people, anew)] = False
+        counted[places(people, anew)] = False
         often = np.diff(starts, append=len(day))
         self._count_days(day, np.repeat(joined, often), np.repeat(counted, often))
         near = counted & (last_before < joined + max(DAYS)) & (last > joined)
@@ -349,13 +359,13 @@ class Tally:
         self.changes[f"moves:{following:06d}"] = new.to_bytes()
         self._segments = held
 
-    def _note_strangers(self, said: News) -> None:
-        meant, day = self.links.now(said.person), self.day_of(said.at_us)
-        away = (self.column("home").take(meant) != said.group) | (day < self.column("joined").take(meant))
+    def _note_strangers(self, person: Ints, group: Ints, day: Ints) -> None:
+        meant = self.links.now(person)
+        away = (self.column("home").take(meant) != group) | (day < self.column("joined").take(meant))
         if not away.any():
             return
         names = self.names("strangers:")
-        told = _earliest(said.person[away], said.group[away], day[away])
+        told = _earliest(person[away], group[away], day[away])
         following = int(names[-1].partition(":")[2]) + 1 if names else 0
         if len(names) >= MOST_SEGMENTS:
             told = _earliest(*(np.concatenate(pair) for pair in zip(self.strangers(), told, strict=True)))
@@ -365,20 +375,11 @@ class Tally:
 
 def _earliest(person: Ints, group: Ints, day: Ints) -> tuple[Ints, Ints, Ints]:
     """Each person and group once, with the first day."""
-    order = np.lexsort((day, group, person))
+    order = ordered(person, group, day)
     person, group, day = person[order], group[order], day[order]
     first = np.ones(len(order), bool)
     first[1:] = (person[1:] != person[:-1]) | (group[1:] != group[:-1])
     return person[first], group[first], day[first]
-
-
-def _places(keys: Ints, wanted: Ints) -> Ints:
-    """Where wanted keys stand; ``keys`` are in order, and those that are not among them are left out."""
-    place = np.searchsorted(keys, wanted)
-    there = place < len(keys)
-    place, wanted = place[there], wanted[there]
-    found: Ints = place[keys[place] == wanted]
-    return found
 
 
 def _one_of(kind: Ints, wanted: Sequence[int]) -> Truths:
@@ -389,12 +390,4 @@ def _one_of(kind: Ints, wanted: Sequence[int]) -> Truths:
 
 
 def _first(people: People, wanted: Ints) -> Ints:
-    return _looked_up(people.person, people.first, wanted, NO_DAY)
-
-
-def _looked_up(keys: Ints, values: Ints, wanted: Ints, missing: int) -> Ints:
-    """The value of each wanted key; ``keys`` are in order."""
-    if not len(keys):
-        return np.full(len(wanted), missing)
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, values[place], missing)
+    return looked_up(people.person, people.first, wanted, NO_DAY)

@@ -21,8 +21,11 @@ def days_in(zone: ZoneInfo) -> DayOf:
     def day_of(instants: Ints) -> Ints:
         if not len(instants):
             return instants
-        since, shift = _offsets(zone, int(instants.min()) // _YEAR_US, int(instants.max()) // _YEAR_US)
-        days: Ints = (instants + shift[np.searchsorted(since, instants, side="right")]) // DAY_US
+        low, high = int(instants.min()), int(instants.max())
+        since, shift = _offsets(zone, low // _YEAR_US, high // _YEAR_US)
+        first, last = np.searchsorted(since, (low, high), side="right")
+        which = first if first == last else np.searchsorted(since, instants, side="right")
+        days: Ints = (instants + shift[which]) // DAY_US
         return days
 
     return day_of
