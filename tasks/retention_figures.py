@@ -20,7 +20,7 @@ SOURCE = "history"
 
 def figures_of(plan: Plan, cohort: CohortMeasure, board: Iterable[GroupMeasure]) -> list[Figure]:
     """Every figure of the stage for the plan's day."""
-    return [*_cohort_figures(plan, cohort), *(figure for line in board for figure in _group_figures(plan, line))]
+    return [*_cohort_figures(plan, cohort), *(one for line in board for one in _group_figures(plan, line))]
 
 
 def _cohort_figures(plan: Plan, cohort: CohortMeasure) -> list[Figure]:
@@ -30,9 +30,9 @@ def _cohort_figures(plan: Plan, cohort: CohortMeasure) -> list[Figure]:
         *(_rate(plan, "active_rate", cell, cohort=cell.cohort) for cell in cohort.active),
         *(_rate(plan, "mean_stay_rate", cell) for cell in cohort.mean_stay),
         *(_rate(plan, "mean_active_rate", cell) for cell in cohort.mean_active),
-        *(_figure(plan, "cohort_size", size, "count", {"cohort": name}) for name, size in sizes.items()),
+        *(figure(plan, "cohort_size", size, "count", {"cohort": name}) for name, size in sizes.items()),
         *(
-            _figure(
+            figure(
                 plan,
                 "activity_matrix",
                 cell.people,
@@ -50,15 +50,15 @@ def _group_figures(plan: Plan, line: GroupMeasure) -> list[Figure]:
     leavers, before = counts.leavers_month, counts.members_before
     parts = asdict(line.health) if line.health else {}
     return [
-        _figure(plan, "group_health", line.health.score if line.health else None, "count", group),
+        figure(plan, "group_health", line.health.score if line.health else None, "count", group),
         *(
-            _figure(plan, "group_health_part", round(points, 1), "count", {**group, "part": part})
+            figure(plan, "group_health_part", round(points, 1), "count", {**group, "part": part})
             for part, points in parts.items()
         ),
-        _figure(plan, "leave_rate", leavers / before if before else None, "rate", group, (leavers, before)),
-        _figure(plan, "leave_streak_days", counts.leave_streak_days, "days", group),
+        figure(plan, "leave_rate", leavers / before if before else None, "rate", group, (leavers, before)),
+        figure(plan, "leave_streak_days", counts.leave_streak_days, "days", group),
         *(
-            _figure(
+            figure(
                 plan,
                 "alarm",
                 None if alarm.fires is None else int(alarm.fires),
@@ -73,20 +73,23 @@ def _group_figures(plan: Plan, line: GroupMeasure) -> list[Figure]:
 
 def _rate(plan: Plan, name: str, cell: Cell, **dimensions: str) -> Figure:
     made_of = (cell.people, cell.size)
-    return _figure(plan, name, cell.rate, "rate", {**dimensions, "day": str(cell.day)}, made_of)
+    return figure(plan, name, cell.rate, "rate", {**dimensions, "day": str(cell.day)}, made_of)
 
 
-def _figure(
+def figure(
     plan: Plan,
     name: str,
     value: Value,
     unit: Unit,
     dimensions: dict[str, str],
     made_of: tuple[int | None, int | None] = (None, None),
+    *,
+    stage: str = "retention",
 ) -> Figure:
+    """A figure of the plan's community and day, worked out of the history; ``made_of`` numerator and denominator."""
     return Figure(
         community=plan.scope.community,
-        stage="retention",
+        stage=stage,
         name=name,
         as_of=plan.scope.day,
         value=value,

@@ -13,37 +13,40 @@ they have a stage of their own, whose days are not measured again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
+from functools import partial
 
 import pandas as pd
 from sqlalchemy import Connection
 
 from data_checks.retention_outlook import OUTLOOK
 from qunflow import runtime
-from qunflow.retention.cells import Cell
 from qunflow.retention.outlook import churn
 from qunflow.retention.outlook.forecast import Forecast, TooLittle, courses_of, forecast
+from qunflow.retention.periods import first_day
 from qunflow.retention.plan import CohortMeasure, DayMeasure, Plan
 from qunflow.runtime.leaving import churn_outlook
 from qunflow.runtime.stage import StageRun
 from qunflow.runtime.telling import terms_of
 from qunflow.store import figures
-from qunflow.store.figures import Figure, Unit, Value
+from qunflow.store.figures import Figure
 from tasks.checks import check, publish
+from tasks.retention_figures import figure
 from tasks.retention_outlook_page import engineers_page
 from tasks.step import step
 
-STAGE, SOURCE = "retention_outlook", "history"
+STAGE = "retention_outlook"
 AHEAD_DAYS = (14, 30, 60, 90)
 # Older cohorts joined another community: its offers, its people and its habits were others.
 POOLED_DAYS = 120
+_figure = partial(figure, stage=STAGE)
 
 
 @step("留存:往后估", timeout_s=300)
 def foresee_stay(plan: Plan, cohort: CohortMeasure) -> Forecast | TooLittle:
     """The stay rate of the last months' cohorts drawn on; the same cells on the same day give the same figures."""
     recent = plan.scope.day - timedelta(days=POOLED_DAYS)
-    cells = [cell for cell in cohort.stay if _first_day(cell) >= recent]
+    cells = [cell for cell in cohort.stay if first_day(cell.cohort) >= recent]
     return forecast(courses_of(cells), AHEAD_DAYS, seed=plan.scope.day.toordinal())
 
 
@@ -144,29 +147,3 @@ def _check_figures(plan: Plan, check: churn.Check) -> Iterable[Figure]:
         place = {"bin": f"{number:02}"}
         yield _figure(plan, "churn_told", one.told, "rate", place)
         yield _figure(plan, "churn_left", one.leavers / one.people, "rate", place, (one.leavers, one.people))
-
-
-def _first_day(cell: Cell) -> date:
-    return date.fromisoformat(cell.cohort if len(cell.cohort) > len("2026-01") else f"{cell.cohort}-01")
-
-
-def _figure(
-    plan: Plan,
-    name: str,
-    value: Value,
-    unit: Unit,
-    dimensions: dict[str, str],
-    made_of: tuple[int | None, int | None] = (None, None),
-) -> Figure:
-    return Figure(
-        community=plan.scope.community,
-        stage=STAGE,
-        name=name,
-        as_of=plan.scope.day,
-        value=value,
-        unit=unit,
-        source=SOURCE,
-        dimensions=dimensions,
-        numerator=made_of[0],
-        denominator=made_of[1],
-    )

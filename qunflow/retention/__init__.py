@@ -50,8 +50,12 @@ def measure(
     from qunflow.retention.measuring.query import Query, read_query
 
     asked = query if isinstance(query, Query) else read_query(query)
-    present = list(events.columns if hasattr(events, "columns") else ())
-    names = [str(getattr(name, "name", name)) for name in present] if not hasattr(events, "column_names") else None
-    has = names if names is not None else list(events.column_names)
+    has = _names(events)
     named = columns or Columns(event="event" if "event" in has else None, group="group" if "group" in has else None)
     return measured(events, asked, columns=named, aliases=aliases or {}, engine=engine, with_notes=notes)
+
+
+def _names(events: ir.Table | pd.DataFrame | pa.Table) -> list[str]:
+    import pyarrow as pa
+
+    return list(events.column_names if isinstance(events, pa.Table) else events.columns)

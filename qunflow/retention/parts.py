@@ -7,13 +7,14 @@ Which cells have come due is decided as everywhere (``cells``); where the dimens
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 import ibis.expr.types as ir
 
 from qunflow.retention import measure
 from qunflow.retention.cells import Cell, cells_of
 from qunflow.retention.measuring.query import Query
+from qunflow.retention.periods import first_day
 from qunflow.retention.plan import Plan
 from qunflow.retention.whole import HISTORY
 
@@ -55,13 +56,9 @@ def part_cells(events: ir.Table, dimension: str, plan: Plan, zone: str) -> tuple
     for row in measure(events, query, columns=HISTORY, notes=False).rows:
         if row.counts[0]:
             on = {f"on_{k}": row.counts[place] for place, k in enumerate(plan.days, start=1)}
-            counted.setdefault(row.split, []).append({"cohort": _first(row.label), "size": row.counts[0], **on})
+            counted.setdefault(row.split, []).append({"cohort": first_day(row.label), "size": row.counts[0], **on})
     return tuple(
         PartCell(part, cell)
         for part, rows in sorted(counted.items())
         for cell in cells_of(rows, plan.period, plan.days, plan.complete_through)
     )
-
-
-def _first(label: str) -> date:
-    return date.fromisoformat(label if len(label) > len("2026-01") else f"{label}-01")

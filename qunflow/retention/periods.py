@@ -12,13 +12,6 @@ from typing import Literal
 Period = Literal["day", "week", "month"]
 
 
-def start_of(day: date, period: Period) -> date:
-    """The first day of the period a day lies in."""
-    if period == "month":
-        return day.replace(day=1)
-    return day - timedelta(days=day.weekday()) if period == "week" else day
-
-
 def end_of(start: date, period: Period) -> date:
     """The last day of the period that starts on ``start``."""
     return shifted(start, period, 1) - timedelta(days=1)
@@ -35,3 +28,8 @@ def shifted(start: date, period: Period, count: int) -> date:
 def label_of(start: date, period: Period) -> str:
     """``2026-03`` for a month, ``2026-03-02`` (the Monday, the day) for the others."""
     return start.isoformat()[:7] if period == "month" else start.isoformat()
+
+
+def first_day(label: str) -> date:
+    """The first day of the period a label of ``label_of`` names."""
+    return date.fromisoformat(label if len(label) > len("2026-03") else f"{label}-01")

@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 from qunflow.retention import measure
 from qunflow.retention.measuring.facts import Columns
 from qunflow.retention.measuring.query import Query
-from qunflow.retention.periods import Period
+from qunflow.retention.periods import Period, first_day
 from qunflow.retention.tally.cells import DAYS
 
 HISTORY = Columns("person_id", "happened_at", "kind", "group_id")
@@ -41,7 +41,7 @@ def cohort_rows(
     stay, classic = (
         [
             {
-                "cohort": _first_day(row.label),
+                "cohort": first_day(row.label),
                 "size": row.counts[0],
                 **{f"on_{k}": row.counts[1 + place + at] for at, k in enumerate(days)},
             }
@@ -61,7 +61,7 @@ def matrix_rows(events: ir.Table, kinds: Sequence[str], period: Period, through:
     """
     query = _query(kinds, period, through, zone, target_event=tuple(kinds), definitions=("matrix",))
     return [
-        {"cohort": _first_day(row.label), "distance": distance, "people": people}
+        {"cohort": first_day(row.label), "distance": distance, "people": people}
         for row in _measured(events, query)
         for distance, people in enumerate(row.counts)
         if people
@@ -84,7 +84,3 @@ def _query(kinds: Sequence[str], period: Period, through: date, zone: str, **mor
 
 def _measured(events: ir.Table, query: dict[str, Any], **more: Any) -> Sequence[Any]:
     return measure(events, Query(**query, **more), columns=HISTORY, notes=False).rows
-
-
-def _first_day(label: str) -> date:
-    return date.fromisoformat(label if len(label) > 7 else f"{label}-01")

@@ -137,5 +137,7 @@ def test_the_survival_curve_is_the_published_one() -> None:
     published = given["published"]
     assert (round(curve.alpha, 3), round(curve.beta, 3)) == (published["alpha"], published["beta"])
     assert [round(curve.share_left(year), 3) for year in range(8, 13)] == published["forecast_year_8_to_12"]
-    assert round(curve.residual_periods(7, 0.1), 2) == published["derl_discount_0_1_at_7"]
+    # Years still to be expected after seven renewals, each later one worth a tenth less.
+    residual = sum(curve.share_left(8 + later) / curve.share_left(7) * 1.1**-later for later in range(10_000))
+    assert round(residual, 2) == published["derl_discount_0_1_at_7"]
     assert round(curve.log_likelihood, 2) == given["reproduced"]["log_likelihood_n1000"]

@@ -28,8 +28,8 @@ from qunflow.retention.measuring.result import Count, Measured, Row, Total
 from qunflow.retention.measuring.windows import Seen, Window, last_moves, window_counts, windows_of
 
 Rows = list[dict[str, Any]]
-# A matrix of so many has 12.5 million cells; days of 13 years, or hours of 200 days.
-MOST_INTERVALS = 5_000
+# A matrix of so many has 12.5 million cells: days of 13 years, or hours of 200 days. Columns by days are few.
+MOST_INTERVALS, MOST_COHORTS = 5_000, 100_000
 
 
 class Engine(Protocol):
@@ -340,10 +340,11 @@ def _require_years(span: Range) -> None:
 
 
 def _require_room(span: Range, query: Query) -> None:
-    if span.count > MOST_INTERVALS:
+    most = MOST_INTERVALS if query.definitions == ("matrix",) else MOST_COHORTS
+    if span.count > most:
         since, until = (span.calendar.label(number) for number in (span.first, span.first + span.count - 1))
         raise BadInput(
-            f"from {since} to {until} are {span.count:,} intervals ({query.period}), more than {MOST_INTERVALS:,}",
+            f"from {since} to {until} are {span.count:,} intervals ({query.period}), more than {most:,}",
             "look for wrong clocks, say date_to and total_intervals, or take a longer period",
         )
 

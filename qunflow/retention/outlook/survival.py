@@ -31,7 +31,6 @@ Model = Literal["sbg", "bdw"]
 MODELS: tuple[Model, ...] = ("sbg", "bdw")
 PARAMETERS: dict[Model, int] = {"sbg": 2, "bdw": 3}
 
-_PERIODS_SUMMED = 10_000
 # Of a point: log alpha, log (alpha ÷ beta), log shape. A large alpha means that everybody is alike, the ratio how fast
 # people go; beyond these bounds the curve hardly changes.
 LOG_BOUNDS = ((-6.0, 7.0), (-14.0, 6.0), (-2.5, 1.5))
@@ -55,15 +54,6 @@ class Survival:
     def share_left(self, periods: float) -> float:
         """The share of a cohort expected to be there after so many periods, 0 to 1."""
         return exp(_log_survival(self.alpha, self.beta, periods**self.shape))
-
-    def residual_periods(self, renewals: int, discount: float = 0.0) -> float:
-        """
-        Discounted periods still to be expected of somebody who was there after ``renewals`` periods (DERL).
-
-        Formula: Σ survival(t) ÷ survival(renewals) ÷ (1 + discount)^(t − renewals − 1) over t > renewals.
-        """
-        base, factor = self.share_left(renewals), 1 / (1 + discount)
-        return sum(self.share_left(renewals + 1 + later) / base * factor**later for later in range(_PERIODS_SUMMED))
 
 
 @dataclass(frozen=True, slots=True)

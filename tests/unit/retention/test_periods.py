@@ -7,22 +7,22 @@ from datetime import date
 import pytest
 
 from qunflow.retention.cells import Cell
-from qunflow.retention.periods import Period, end_of, label_of, shifted, start_of
+from qunflow.retention.periods import Period, end_of, first_day, label_of, shifted
 
 
 @pytest.mark.parametrize(
-    ("period", "day", "start", "end", "label"),
+    ("period", "start", "end", "label"),
     [
-        ("day", date(2026, 3, 4), date(2026, 3, 4), date(2026, 3, 4), "2026-03-04"),
-        ("week", date(2026, 3, 8), date(2026, 3, 2), date(2026, 3, 8), "2026-03-02"),
-        ("week", date(2026, 1, 1), date(2025, 12, 29), date(2026, 1, 4), "2025-12-29"),
-        ("month", date(2024, 2, 10), date(2024, 2, 1), date(2024, 2, 29), "2024-02"),
-        ("month", date(2026, 12, 31), date(2026, 12, 1), date(2026, 12, 31), "2026-12"),
+        ("day", date(2026, 3, 4), date(2026, 3, 4), "2026-03-04"),
+        ("week", date(2026, 3, 2), date(2026, 3, 8), "2026-03-02"),
+        ("week", date(2025, 12, 29), date(2026, 1, 4), "2025-12-29"),
+        ("month", date(2024, 2, 1), date(2024, 2, 29), "2024-02"),
+        ("month", date(2026, 12, 1), date(2026, 12, 31), "2026-12"),
     ],
 )
-def test_a_period_has_a_start_an_end_and_a_label(period: Period, day: date, start: date, end: date, label: str) -> None:
-    """A day belongs to one period; weeks start on Monday, months are calendar months."""
-    assert start_of(day, period) == start
+def test_a_period_has_a_start_an_end_and_a_label(period: Period, start: date, end: date, label: str) -> None:
+    """Weeks start on Monday, months are calendar months; a label says which day a period began."""
+    assert first_day(label) == start
     assert end_of(start, period) == end
     assert label_of(start, period) == label
 
