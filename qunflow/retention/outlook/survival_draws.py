@@ -1,7 +1,8 @@
 """
 Curves that fit the losses about as well as the best one: parameters drawn in proportion to their likelihood.
 
-Importance sampling with a proposal that is adapted several times. A weak prior only closes the ridges along which the
+Importance sampling with a proposal that is adapted round by round, while the likelihood counts for more and more: of a
+large community it is so narrow that no wide proposal would hit it. A weak prior only closes the ridges along which the
 parameters run off to infinity; it leaves people who are all alike as possible as people who differ much.
 """
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 # Of a point: centre and standard deviation.
 _PRIOR = ((1.0, 2.5), (-4.0, 4.0), (0.0, 0.6))
 _TRIED = 2_000
-_ROUNDS = 4
+# A round takes in as much of the likelihood as leaves so many of the points with a say.
+_CARRIED = 200
+_MOST_ROUNDS = 60
 # Tails heavier than the likelihood's, so that no weight runs away.
 _FREEDOM = 5
 
@@ -39,14 +42,35 @@ def drawn_points(
     size = PARAMETERS[model]
     centres, widths = (np.array(column)[:size] for column in zip(*_PRIOR, strict=True))
     middle, scatter = np.clip(point_of(curve, model), centres - 2 * widths, centres + 2 * widths), np.diag(widths**2)
-    for _ in range(_ROUNDS):
+    part = 0.0
+    for _ in range(_MOST_ROUNDS):
         tried = _inside(_proposed(middle, scatter, chance))
+        likely = np.nan_to_num(losses.log_likelihood(tried) / spread, nan=-1e300, neginf=-1e300)
         prior = -0.5 * (((tried - centres) / widths) ** 2).sum(axis=1)
-        target = losses.log_likelihood(tried) / spread + prior
-        weights = _weights(np.nan_to_num(target, nan=-np.inf) - _log_density(tried, middle, scatter))
+        rest = prior - _log_density(tried, middle, scatter)
+        settled, part = part == 1.0, _part(likely, rest, part)
+        weights = _weights(part * likely + rest)
         middle, scatter = _moments(tried, weights, scatter)
+        if settled:
+            break
     picked: Numbers = tried[chance.choice(len(tried), size=count, p=weights)]
     return picked
+
+
+def _part(likely: Numbers, rest: Numbers, before: float) -> float:
+    """As much of the likelihood as can count, at least as much as before, 0 to 1."""
+    low, high = before, 1.0
+    if _carried(_weights(likely + rest)) >= _CARRIED:
+        return high
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _carried(_weights(middle * likely + rest)) >= _CARRIED else (low, middle)
+    return low
+
+
+def _carried(weights: Numbers) -> float:
+    """How many points of equal weight these are worth."""
+    return float(1 / (weights**2).sum())
 
 
 def _proposed(middle: Numbers, scatter: Numbers, chance: np.random.Generator) -> Numbers:
@@ -89,7 +113,6 @@ def _moments(points: Numbers, weights: Numbers, before: Numbers) -> tuple[Number
     middle = weights @ points
     away = points - middle
     scatter = (away * weights[:, None]).T @ away
-    carried = 1 / (weights**2).sum()
-    if carried < 50:
+    if _carried(weights) < _CARRIED / 4:
         scatter = scatter + before / 4
     return middle, scatter + np.eye(len(middle)) * 1e-9
