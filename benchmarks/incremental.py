@@ -5,7 +5,7 @@ One log and one last day, as long as the mean of all; before it lie histories of
 events of the same log. The tally is on the disk and has lived through the days before; a run is timed from opening it
 to having read the day's file, answered and flushed everything to the disk again. The full count is the public engine
 over one Parquet file of the same events, its statement written before the watch starts. Equal answers have equal
-digests.
+digests. Ratios are those of wall time and of CPU time.
 """
 
 from __future__ import annotations
@@ -117,6 +117,19 @@ def carried(season: Season, work: Callable[[Tally, Carried], Rows]) -> tuple[Tab
     spent = time.perf_counter() - started[0], time.process_time() - started[1]
     size = sum(path.stat().st_size - before.get(path.name, 0) for path in tally.iterdir())
     return table_of(rows), spent, size
+
+
+def least(season: Season, size: int) -> Seconds:
+    """What no run can do without: reading the columns of the day's file, appending so many bytes, one flush."""
+    with season.source.store.reading() as conn:
+        batches = season.source.history.batches(conn, LAST, LAST)
+    content = os.urandom(size)
+    with (season.folder / "least").open("wb", buffering=0) as file:
+        started = time.perf_counter(), time.process_time()
+        season.source.history.columns(batches, ["person_id", "group_id", "happened_at", "kind"])
+        file.write(content)
+        os.fdatasync(file.fileno())
+        return time.perf_counter() - started[0], time.process_time() - started[1]
 
 
 def counted(season: Season) -> tuple[Table, Seconds]:
@@ -274,42 +287,44 @@ def main(arguments: Sequence[str] = ()) -> int:
     """Print medians and ratios; 1 when the answers differ."""
     asked = _parsed(arguments)
     differs = 0
-    per_event: dict[int, float] = {}
+    per_event: dict[int, Seconds] = {}
     with seasons(asked.events) as all_seasons:
         found: dict[int, dict[str, list[Any]]] = {season.events: {} for season in all_seasons}
         for _ in range(asked.rounds + 1):
             for season in all_seasons:
+                table, spent, size = carried(season, cells)
                 runs = {
-                    "cells": carried(season, cells),
+                    "cells": (table, spent, size),
+                    "least": (table, least(season, size), size),
                     "whole day": carried(season, whole_day),
                     "full": (*counted(season), 0),
                 }
                 for name, run in runs.items():
                     found[season.events].setdefault(name, []).append(run)
         print(f"{asked.rounds} rounds after one to warm up; the last day has {all_seasons[0].delta:,} events")
-        print(f"{'history':>12} {'way':<10} {'wall ms':>8} {'CPU ms':>8} {'written KB':>11} {'of full':>9}  digest")
+        print(f"{'history':>12} {'way':<10} {'wall ms':>8} {'CPU ms':>8} {'written KB':>11} {'of full':>13}  digest")
         for season in all_seasons:
             middle = _told(season, found[season.events])
             differs |= len({digest(run[0]) for runs in found[season.events].values() for run in runs}) > 1
-            per_event[season.events] = middle["cells"] / season.delta
-    lengths = sorted(per_event)
-    change = per_event[lengths[-1]] / per_event[lengths[0]] - 1
-    print(f"per event of the day: {change:+.0%} while the history grows {lengths[-1] / lengths[0]:.0f}×")
+            per_event[season.events] = middle["cells"]
+    short, long = min(per_event), max(per_event)
+    wall, cpu = (per_event[long][place] / per_event[short][place] - 1 for place in (0, 1))
+    print(f"per event of the day: wall {wall:+.0%}, CPU {cpu:+.0%} while the history grows {long / short:.0f}×")
     print("answers DIFFER" if differs else "answers equal")
     return int(differs)
 
 
-def _told(season: Season, found: Mapping[str, list[Any]]) -> dict[str, float]:
-    """Print the lines of one history; its median wall seconds by way."""
+def _told(season: Season, found: Mapping[str, list[Any]]) -> dict[str, Seconds]:
+    """Print the lines of one history; its median seconds by way."""
     runs = {name: rounds[1:] for name, rounds in found.items()}
     wall, cpu = ({name: median(run[1][place] for run in rounds) for name, rounds in runs.items()} for place in (0, 1))
     for name, rounds in runs.items():
-        ratio = f"1/{wall['full'] / wall[name]:.0f}" if name != "full" else "1"
+        ratio = "1" if name == "full" else "1/{:.0f} 1/{:.0f}".format(*(of["full"] / of[name] for of in (wall, cpu)))
         written_kb = median(run[2] for run in rounds) / 1024
         digests = "/".join(sorted({digest(run[0]) for run in rounds}))
-        numbers = f"{wall[name] * 1000:>8.1f} {cpu[name] * 1000:>8.1f} {written_kb:>11,.0f} {ratio:>9}"
+        numbers = f"{wall[name] * 1000:>8.1f} {cpu[name] * 1000:>8.1f} {written_kb:>11,.0f} {ratio:>13}"
         print(f"{season.events:>12,} {name:<10} {numbers}  {digests}")
-    return wall
+    return {name: (wall[name], cpu[name]) for name in runs}
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:

@@ -12,8 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct
@@ -66,8 +65,6 @@ class PartFiles:
         self._folder, self._places, self._end = folder, Places(), 0
         self._names: dict[str, list[str]] = {}
         self._file: int | None = None
-        self._reader: ThreadPoolExecutor | None = None
-        self._coming: dict[str, Future[bytes]] = {}
         files = _files(folder)
         self._number = files[-1] if files else 0
         if files and not anew:
@@ -88,25 +85,14 @@ class PartFiles:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._reader is not None:
-            self._reader.shutdown(cancel_futures=True)
-            self._reader, self._coming = None, {}
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
-    def expect(self, names: Iterable[str]) -> None:
-        """Begin to read parts that will be asked for, beside what is done until then."""
-        self._reader = self._reader or ThreadPoolExecutor(1, thread_name_prefix="parts")
-        self._coming |= {name: self._reader.submit(self._whole, name) for name in names if name in self._places}
-
     def get(self, name: str) -> bytes | None:
         """One part, None when there is none. Raises: Damaged."""
-        if name in self._coming:
-            return self._coming.pop(name).result()
-        return self._whole(name) if name in self._places else None
-
-    def _whole(self, name: str) -> bytes:
+        if name not in self._places:
+            return None
         offset, length, checksum = self._places[name]
         content = self._read(offset, length)
         if len(content) != length or crc32(content) != checksum:

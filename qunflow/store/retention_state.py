@@ -27,7 +27,7 @@ from qunflow.retention.measuring.grid import us_of
 from qunflow.retention.tally.links import Links
 from qunflow.retention.tally.news import News, sifted
 from qunflow.retention.tally.pages import Ints, Marks, ints, packed, unpacked
-from qunflow.retention.tally.tally import Kinds, Tally, large_parts
+from qunflow.retention.tally.tally import Kinds, Tally
 from qunflow.retention.tally.zone import days_in
 from qunflow.store.engine import Store
 from qunflow.store.events import KINDS
@@ -143,7 +143,7 @@ def carry_on(folder: Path, source: Source, work: Callable[[Tally, Carried], Resu
 
 @contextmanager
 def _nothing_collected() -> Iterator[None]:
-    """A run of milliseconds makes little garbage; looking for cycles in a large process can take as long as the run."""
+    """A run of milliseconds makes little garbage; looking for cycles in a large process took a tenth of it."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -165,7 +165,6 @@ def _carried_on(parts: PartFiles, source: Source, work: Callable[[Tally, Carried
     started = time.perf_counter()
     kept, now_us = parts.fields, us_of(source.scope.now)
     _require_usable(kept, source, now_us)
-    parts.expect(large_parts(parts))
     with source.store.reading() as conn:
         known = _known(conn, parts, kept["position"])
         links = Links(aliases(conn))

@@ -75,12 +75,6 @@ class Parts(Protocol):
         """The parts whose name begins like this, in order."""
 
 
-def large_parts(parts: Parts) -> list[str]:
-    """What every run with something new reads in full: the numbers of each person, and the joins and leaves."""
-    columns = [name for column in COLUMNS for name in (column, *parts.names(f"{column}+"))]
-    return [*parts.names("moves:"), *columns]
-
-
 @dataclass(frozen=True, slots=True)
 class Kinds:
     """The numbers of the kinds of events that mean something here."""
