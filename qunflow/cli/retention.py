@@ -37,21 +37,21 @@ EngineUrlOption = Annotated[
 @app.default
 def retention(
     *,
-    events: Annotated[Path | None, Parameter(help="日志文件:Parquet、CSV、Excel 或 JSONL")] = None,
+    events: Annotated[Path | None, Parameter(help="日志文件：Parquet、CSV、Excel 或 JSONL")] = None,
     history: Annotated[
         bool, Parameter(negative="", help="不读文件，算工作区自己的历史 (the workspace's history)")
     ] = False,
     workspace: WorkspaceOption = None,
     community: Annotated[str, Parameter(help="和 --history 一起：哪个社群；只有一个时可不写 (one community)")] = "",
     columns: Annotated[
-        str, Parameter(name="--map", help="列对应:actor=…,event=…,at=…[,group=…,props=…];默认列名就叫这些")
+        str, Parameter(name="--map", help="列对应：actor=…,event=…,at=…[,group=…,props=…]；默认列名就叫这些")
     ] = "",
-    query: Annotated[Path | None, Parameter(help="查询(JSON);留空则按首次事件分批")] = None,
-    aliases: Annotated[Path | None, Parameter(help="同一个人的别名:JSON {别名: 本名} 或两列 CSV")] = None,
+    query: Annotated[Path | None, Parameter(help="查询（JSON）；留空则按首次事件分批")] = None,
+    aliases: Annotated[Path | None, Parameter(help="同一个人的别名：JSON {别名: 本名} 或两列 CSV")] = None,
     period: Annotated[
-        Literal["hour", "day", "week", "month"] | None, Parameter(help="没有查询时:按什么分批，默认 week")
+        Literal["hour", "day", "week", "month"] | None, Parameter(help="没有查询时：按什么分批，默认 week")
     ] = None,
-    kinds: Annotated[str, Parameter(help="没有查询时:哪些事件算,用逗号分开;留空表示全部")] = "",
+    kinds: Annotated[str, Parameter(help="没有查询时：哪些事件算，用逗号分开；留空表示全部")] = "",
     split_by: Annotated[
         str,
         Parameter(
@@ -62,7 +62,7 @@ def retention(
         str, Parameter(help="把哪几批放在一起看，用逗号分开，如 2026-03-02,2026-03-09 (side by side)")
     ] = "",
     zone: Annotated[
-        str, Parameter(help="没写时区的时间按哪个时区;没有查询时也按它分天,有查询时按查询里的 timezone")
+        str, Parameter(help="没写时区的时间按哪个时区；没有查询时也按它分天，有查询时按查询里的 timezone")
     ] = "UTC",
     drop_duplicates: Annotated[bool, Parameter(negative="", help="完全相同的行只算一次")] = False,
     format: Annotated[Literal["table", "csv", "json", "html", "xlsx"], Parameter(help="输出格式")] = "table",  # noqa: A002

@@ -13,7 +13,7 @@ from qunflow.store.figures import Figure
 
 
 def latest(figures: Iterable[Figure], *names: str) -> list[Figure]:
-    """The newest figure of each name and dimensions, sorted by name and dimensions."""
+    """The newest figure of each name and dimensions, sorted by name and dimensions, numbers among these as numbers."""
     newest: dict[tuple[str, tuple[tuple[str, str], ...]], Figure] = {}
     for figure in figures:
         if figure.name not in names:
@@ -21,7 +21,7 @@ def latest(figures: Iterable[Figure], *names: str) -> list[Figure]:
         key = (figure.name, tuple(sorted(figure.dimensions.items())))
         if key not in newest or newest[key].as_of < figure.as_of:
             newest[key] = figure
-    return [newest[key] for key in sorted(newest)]
+    return [newest[key] for key in sorted(newest, key=_place)]
 
 
 def of_last_day(figures: Sequence[Figure], *names: str) -> list[Figure]:
@@ -58,3 +58,8 @@ def people(figure: Figure | None) -> int | None:
 
 def _carries(figure: Figure, dimensions: dict[str, str]) -> bool:
     return all(figure.dimensions.get(key) == value for key, value in dimensions.items())
+
+
+def _place(key: tuple[str, tuple[tuple[str, str], ...]]) -> tuple[str, list[tuple[str, int, str]]]:
+    name, dimensions = key
+    return name, [(what, int(value) if value.isdecimal() else -1, value) for what, value in dimensions]

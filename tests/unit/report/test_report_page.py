@@ -11,6 +11,7 @@ import pytest
 
 from qunflow.language import LANGUAGES, Catalogue, catalogue
 from qunflow.language import sentences as texts
+from qunflow.report import select
 from qunflow.report.model import CheckLine, GroupLine, PushLine, ReportData
 from qunflow.report.page import render_html
 from qunflow.report.sections import sections
@@ -229,3 +230,13 @@ def test_the_same_data_gives_the_same_page(full: ReportData, zh: Catalogue) -> N
     """Two renderings are equal byte for byte, also when the figures come in another order."""
     turned: list[Figure] = list(reversed(full.figures))
     assert render_html([full], zh) == render_html([replace(full, figures=turned)], zh)
+
+
+def test_days_in_a_table_follow_each_other_as_numbers(full: ReportData) -> None:
+    """Day 3 comes before day 14, and the order of the figures given does not matter."""
+    means = [
+        Figure("n", "retention", "mean_stay_rate", full.last_day, 0.5, "rate", "history", {"day": day})
+        for day in ("14", "1", "30", "7", "3")
+    ]
+
+    assert [one.dimensions["day"] for one in select.latest(means, "mean_stay_rate")] == ["1", "3", "7", "14", "30"]
