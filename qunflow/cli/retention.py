@@ -200,11 +200,18 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
 def _cases(path: Path) -> list[Mapping[str, Any]]:
     given = _json(path)
     cases = given.get("cases") if isinstance(given, dict) else given
-    if not isinstance(cases, list) or not all(isinstance(case, dict) and "query" in case for case in cases):
+    if not isinstance(cases, list) or not all(_is_case(case) for case in cases):
         raise BadInput(
             f"{path.name} holds no cases", 'write {"cases": [{"name", "query", "events", "expected_counts"}]}'
         )
     return cases
+
+
+def _is_case(case: object) -> bool:
+    if not isinstance(case, dict) or not isinstance(case.get("query"), dict):
+        return False
+    events = case.get("events", [])
+    return isinstance(events, list) and all(isinstance(event, dict) for event in events)
 
 
 def _verdict(case: Mapping[str, Any], engine: str, engine_url: str) -> Any:

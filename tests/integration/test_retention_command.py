@@ -189,3 +189,15 @@ def test_one_wrong_clock_is_told_instead_of_filling_the_memory(
     told_of = capsys.readouterr().err
     assert told in told_of
     assert "wrong clocks" in told_of
+
+
+@pytest.mark.parametrize("case", [{"query": 5}, {"query": {}, "events": [5]}, {"query": {}, "events": {"a": 1}}])
+def test_a_file_that_holds_no_cases_is_told(
+    case: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 4 and how a case looks, where a query or an event is no object."""
+    (tmp_path / "cases.json").write_text(json.dumps({"cases": [case]}), encoding="utf-8")
+
+    assert run("check", tmp_path / "cases.json") == 4
+
+    assert "expected_counts" in capsys.readouterr().err
