@@ -178,10 +178,10 @@ def undo(
     Args:
         name: 编号或文件名，见 qunflow import list
     """
-    from qunflow.store.importing import undo as taking_back
+    from qunflow.runtime.taking_back import undo_import
 
     with opened(workspace) as here:
-        done = taking_back.undo(here.store, here.vault, here.history, name, actor(), here.clock.now(), here.directory)
+        done = undo_import(here, name, actor(), here.clock.now())
         print_json(done) if json else tell_undone(done, here.language)
     return 1 if done.reasons else 0
 

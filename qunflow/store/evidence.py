@@ -74,6 +74,16 @@ def moves_of(conn: Connection, group_id: int, person_ids: Iterable[int]) -> dict
     return found
 
 
+def groups_told_of(conn: Connection, person_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Of some persons, whom anything was told of in which group: group → persons."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for part in chunks(dict.fromkeys(person_ids)):
+        query = select(told_moves.c.group_id, told_moves.c.person_id).where(told_moves.c.person_id.in_(part))
+        for group_id, person_id in conn.execute(query.distinct().order_by(told_moves.c.person_id)):
+            found[group_id].append(person_id)
+    return found
+
+
 def moves_between(conn: Connection, group_ids: Sequence[int], since: datetime, until: datetime) -> list[ToldMove]:
     """What was told to have happened in [since, until) in some groups."""
     query = select(*(told_moves.c[name] for name in ToldMove.__slots__)).where(

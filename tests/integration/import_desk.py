@@ -16,12 +16,13 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import select
 
+from qunflow.runtime.taking_back import undo_import
 from qunflow.settings.scaffold import write_workspace
 from qunflow.settings.workspace import Workspace, load_workspace
 from qunflow.store import inbox
 from qunflow.store.engine import Store
 from qunflow.store.history import History
-from qunflow.store.importing import bringing, undo
+from qunflow.store.importing import bringing
 from qunflow.store.importing.bringing import Done, FileToImport
 from qunflow.store.importing.events import EventFile, ImportReport, event_columns, import_events
 from qunflow.store.importing.groups import GroupChoices
@@ -163,7 +164,9 @@ class Desk:
 
     def undo(self, done: Done | str) -> Undone:
         name = done if isinstance(done, str) else str(done.kept.import_id)
-        return undo.undo(self.store, self.vault, self.history, name, "test", NOW, self.home)
+        parts = {"store": self.store, "vault": self.vault, "history": self.history}
+        here: Any = SimpleNamespace(**parts, workspace=self.workspace, directory=self.home)
+        return undo_import(here, name, "test", NOW)
 
     def push(self, *bodies: Mapping[str, object]) -> None:
         """The shop pushes orders, and the conversion stage reads them."""

@@ -7,7 +7,7 @@ sent, a later file leaned on it), nothing is changed and each reason is told wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,12 +26,13 @@ from qunflow.store.importing.notes import Note, Owner
 from qunflow.store.importing.orders import pushed_keys
 from qunflow.store.importing.record import ImportRow
 from qunflow.store.rows import chunks
-from qunflow.store.tables import coupons, imports, inbox, metadata, orders, persons, targets
+from qunflow.store.tables import coupons, imports, inbox, memberships, metadata, orders, persons, targets
 from qunflow.store.tables import groups as groups_table
 from qunflow.store.vault import Vault
 
 # Kinds that may bring the same things: what one of them found there, another may have brought.
 _LEANING = {"members": ("members", "events"), "events": ("members", "events")}
+WorkAnew = Callable[[Connection, Sequence[int]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +62,42 @@ class _BuiltOnError(Exception):
         self.row, self.reasons = row, reasons
 
 
-def undo(store: Store, vault: Vault, history: History, name: str, by: str, now: datetime, directory: Path) -> Undone:
+def undo(
+    store: Store,
+    vault: Vault,
+    history: History,
+    name: str,
+    by: str,
+    now: datetime,
+    directory: Path,
+    work_anew: WorkAnew,
+) -> Undone:
     """
     Take an import back by its number or file name, all of it or nothing.
 
     Args:
         directory: the workspace, whose settings lose the groups that came with a file.
         by: who asked for it, for the audit log.
+        work_anew: told whose memberships are again as they were: callbacks may have said more since.
 
     Raises:
         BadInput: there is no such import, or it was made by a version that took no notes.
     """
     try:
-        return store.write(lambda conn: _undo(conn, vault, history, name, by, now, directory))
+        return store.write(lambda conn: _undo(conn, vault, history, name, by, now, directory, work_anew))
     except _BuiltOnError as refused:
         return Undone(refused.row, 0, 0, refused.reasons)
 
 
 def _undo(
-    conn: Connection, vault: Vault, history: History, name: str, by: str, now: datetime, directory: Path
+    conn: Connection,
+    vault: Vault,
+    history: History,
+    name: str,
+    by: str,
+    now: datetime,
+    directory: Path,
+    work_anew: WorkAnew,
 ) -> Undone:
     lock(conn, "imports")
     row = record.found(conn, name)
@@ -100,6 +118,7 @@ def _undo(
             raise _BuiltOnError(row, every)
 
     notes.take_back(conn, note, erased, require_free)
+    work_anew(conn, _with_stays(note))
     gone = update(imports).where(imports.c.import_id == row.import_id)
     conn.execute(gone.values(undone_at=now, sealed_note=None))
     conn.execute(delete(groups_table).where(groups_table.c.group_id.in_(chats)))
@@ -107,6 +126,13 @@ def _undo(
     if note.file:
         write_durably(directory / FILE_NAME, settings.encode())
     return Undone(row, sum(one.rows for one in note.tables.values()), events)
+
+
+def _with_stays(note: Note) -> list[int]:
+    """Everybody whose memberships an import made or changed."""
+    noted = note.tables.get(memberships.name)
+    before = [row["person_id"] for row in noted.before] if noted else []
+    return sorted({int(person) for person in (*note.made(memberships), *before)})
 
 
 def _later(conn: Connection, row: ImportRow) -> Iterable[Reason]:
