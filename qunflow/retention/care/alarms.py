@@ -22,6 +22,8 @@ from qunflow.retention.health import GroupCounts
 NEW_GROUP_D7 = "leave_alarm_new_group_d7"
 OLD_GROUP_MONTH = "leave_alarm_old_group_month"
 LEAVE_STREAK = "leave_streak_days"
+# So rare a number of leavers on one day adds nothing to a chance that is held against a hundredth.
+_NEVER = 1e-30
 RULES = (NEW_GROUP_D7, OLD_GROUP_MONTH, LEAVE_STREAK)
 
 
@@ -102,11 +104,12 @@ def chance_of_run(days: int, leavers: int, pace: float) -> float:
     if pace <= 0:
         return 0.0
     fewest = max(leavers, days)
-    one = np.zeros(fewest)
-    term = exp(-pace)
+    one, term = [0.0], exp(-pace)
     for people in range(1, fewest):
         term *= pace / people
-        one[people] = term
+        if people > pace and term < _NEVER:
+            break
+        one.append(term)
     below = np.ones(1)
     for _ in range(days):
         below = np.convolve(below, one)[:fewest]
