@@ -6,6 +6,7 @@ from qunflow.report import select, wording
 from qunflow.report.grading import mark_of
 from qunflow.report.model import GroupCard, GroupLine, ReportData, Section, Words
 from qunflow.report.tables import figures_table
+from qunflow.retention.care.alarms import OLD_GROUP_MONTH
 from qunflow.store.figures import Figure
 
 NAMES = (
@@ -37,8 +38,9 @@ def _urgency(card: GroupCard) -> tuple[int, int, str]:
     return -len(card.alarms), 101 if card.health is None else card.health, card.name
 
 
-def _of(data: ReportData, group: GroupLine, name: str) -> Figure | None:
-    fitting = [f for f in select.latest(data.figures, name) if f.dimensions.get("group") in group.refs]
+def _of(data: ReportData, group: GroupLine, name: str, **dimensions: str) -> Figure | None:
+    found = [f for f in select.latest(data.figures, name) if f.dimensions.get("group") in group.refs]
+    fitting = [f for f in found if dimensions.items() <= f.dimensions.items()]
     return max(fitting, key=lambda figure: figure.as_of, default=None)
 
 
@@ -69,6 +71,10 @@ def _facts(data: ReportData, group: GroupLine, words: Words) -> list[str]:
     leaving = _of(data, group, "leave_rate")
     if leaving is not None and leaving.value is not None:
         facts.append(words.text("report.groups.leave_rate", rate=wording.share_with_n(leaving, words)))
+    # Beside the rate, which counts newcomers who left too, what the alarm looks at: a quiet one would seem wrong.
+    if (of_before := _of(data, group, "alarm", rule=OLD_GROUP_MONTH)) is not None and of_before.denominator:
+        left, among = of_before.numerator or 0, of_before.denominator
+        facts.append(words.text("report.groups.left_of_before", left=left, among=among))
     streak = select.people(_of(data, group, "leave_streak_days"))
     if streak:
         facts.append(words.text("report.groups.leave_streak", days=streak))

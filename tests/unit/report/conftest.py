@@ -120,6 +120,7 @@ def _board() -> list[Figure]:
             figure("replies", 12 + health // 3, stage="daily_content", group=group),
         ]
     found.append(figure("alarm", 1, group="g2", rule="leave_streak_days"))
+    found.append(figure("alarm", 0, of=(7, 180), group="g2", rule="leave_alarm_old_group_month"))
     found.append(figure("alarm", 1, as_of=TODAY - timedelta(days=3), group="g1", rule="leave_streak_days"))
     return found
 

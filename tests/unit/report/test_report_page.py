@@ -158,6 +158,7 @@ def test_an_alarm_that_has_passed_is_not_repeated(full: ReportData, zh: Catalogu
     board = next(section for section in sections(full, zh) if section.key == "groups")
     assert (board.cards[0].name, len(board.cards[0].alarms)) == ("小满邻里·玉林2群", 1)
     assert sum(len(card.alarms) for card in board.cards) == 1
+    assert "其中老成员 7/180" in board.cards[0].facts
 
 
 def test_the_newest_figure_wins(full: ReportData, zh: Catalogue) -> None:
