@@ -7,7 +7,7 @@ cell has come due is decided in ``cells``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -326,8 +326,3 @@ def _last_acts(tally: Tally, people: Ints, last: int) -> Ints:
         found[open_[there]] = day
         open_ = open_[~there]
     return found
-
-
-def days_in_words(days: Sequence[int]) -> str:
-    """``2026-03-02, 2026-03-04``."""
-    return ", ".join(day_of_number(day).isoformat() for day in days)
