@@ -21,6 +21,9 @@ SIZE_LIMIT_BYTES = 64 * 1024
 # A clock outside of these is broken, and days before year 1 or after 9999 cannot be counted at all.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 DEPTH_LIMIT = 4
+# Of WeChat users and of other companies' people; every id known of is longer than what a company calls its staff.
+EXTERNAL_PREFIXES = ("wm", "wo")
+EXTERNAL_LENGTH = 20
 _NEXT_STEP = "look at the callback in the inbox; it stays quarantined"
 
 
@@ -168,6 +171,16 @@ def understood(xml: bytes) -> Callback:
         versions = values.get("LastMemVer", ""), values.get("CurMemVer", "")
         return MembersMoved(_required(values, "ChatId"), members, _instant(values), joined, by_code, *versions)
     return OtherEvent(f"{event}/{change}".strip("/") or "unnamed")
+
+
+def is_external(member_id: str) -> bool:
+    """
+    Whether an id in a member list has the shape of a customer's.
+
+    The list names colleagues and customers alike and does not say who is which; a colleague's id is what the company
+    chose, and may begin as a customer's does.
+    """
+    return member_id.startswith(EXTERNAL_PREFIXES) and len(member_id) >= EXTERNAL_LENGTH
 
 
 def understood_again(body: object) -> Callback | None:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection
 
-from qunflow.acquisition.callbacks import Callback, GroupDissolved, MembersMoved
+from qunflow.acquisition.callbacks import Callback, GroupDissolved, MembersMoved, is_external
 from qunflow.acquisition.chain import Chain, chain
 from qunflow.acquisition.intake import GroupNews
 from qunflow.acquisition.placement import LiveCodePlan
@@ -106,14 +106,28 @@ def _persons(
     conn: Connection, here: Runtime, about: Told, detail: Mapping[str, Any] | str | None, now: datetime
 ) -> dict[str, int]:
     """Customers on the roster or told of → person; the corp's own people are nobody's customers."""
-    listed = (detail.get("member_list") or []) if isinstance(detail, Mapping) else []
-    own = {str(one["userid"]) for one in listed if one.get("type") == 1} | known_staff(here.workspace)
+    shown: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
+    listed = shown.get("member_list") or []
+    own = _own_people(shown) | known_staff(here.workspace)
     customers = [one for one in listed if one.get("type") == 2]
-    ids = {str(one["userid"]) for one in customers} | moved_ids(about)
+    ids = {str(one["userid"]) for one in customers} | _customers_told_of(conn, here, moved_ids(about) - own)
     person_of = here.vault.persons_for(conn, "external_userid", sorted(ids - own), now)
     union_of = {str(one["userid"]): str(one["unionid"]) for one in customers if one.get("unionid")}
     known = {one: union for one, union in union_of.items() if one in person_of}
     return identity.with_unionids(conn, here, person_of, known, now)
+
+
+def _own_people(shown: Mapping[str, Any]) -> set[str]:
+    """Whom a group's detail shows to be the corp's: its own members there, the admins and the owner."""
+    staff = [one for one in shown.get("member_list") or [] if one.get("type") == 1]
+    named = {str(one["userid"]) for one in [*staff, *(shown.get("admin_list") or [])]}
+    return named | ({str(shown["owner"])} if shown.get("owner") else set())
+
+
+def _customers_told_of(conn: Connection, here: Runtime, ids: set[str]) -> set[str]:
+    """Of ids callbacks tell of, those of customers: callbacks do not say whose an id is, so its shape must."""
+    external = {one for one in ids if is_external(one)}
+    return external | here.vault.known_persons(conn, "external_userid", ids - external).keys()
 
 
 def moved_ids(about: Told) -> set[str]:
@@ -122,8 +136,9 @@ def moved_ids(about: Told) -> set[str]:
 
 
 def known_staff(workspace: Workspace) -> set[str]:
-    """Everybody the settings name as helper, owner or admin of any community."""
-    return {userid for community in workspace.communities for userid in staff_of(community)}
+    """Everybody the settings name: the team, and helper, owners and admins of any community."""
+    team = {member.userid for member in workspace.team}
+    return team | {userid for community in workspace.communities for userid in staff_of(community)}
 
 
 def staff_of(community: Community) -> set[str]:

@@ -264,7 +264,7 @@ def test_a_leave_keeps_its_exact_time_and_a_visit_is_not_forgotten(house: Any) -
     at = house.clock.at + timedelta(minutes=5)
     moved = {"ChatId": group.chat_id, "UpdateDetail": "del_member"}
     callback(house, "change_external_chat", "update", at, **moved, MemChangeList=f"<Item>{external}</Item>")
-    visitor = {"ChatId": group.chat_id, "JoinScene": "3", "MemChangeList": "<Item>wmVisitor0001</Item>"}
+    visitor = {"ChatId": group.chat_id, "JoinScene": "3", "MemChangeList": "<Item>wmVisitor0000000000000001</Item>"}
     callback(house, "change_external_chat", "update", at, **visitor, UpdateDetail="add_member")
     gone = at + timedelta(minutes=7)
     callback(house, "change_external_chat", "update", gone, **visitor, UpdateDetail="del_member")
@@ -275,7 +275,7 @@ def test_a_leave_keeps_its_exact_time_and_a_visit_is_not_forgotten(house: Any) -
     sql = "SELECT kind, person_id, happened_at, props FROM events WHERE local_day = $day AND happened_at >= $at"
     events = here.history.query(sql, day=DAY, at=at)
     told = [(row.kind, row.person_id, row.happened_at.to_pydatetime()) for row in events.itertuples()]
-    visit = person(here, "wmVisitor0001")
+    visit = person(here, "wmVisitor0000000000000001")
     assert sorted(told) == sorted([("leave", leaver, at), ("join", visit, at), ("leave", visit, gone)])
     assert all("callback" in row.props for row in events.itertuples() if row.kind == "leave")
 

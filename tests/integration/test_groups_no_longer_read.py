@@ -91,7 +91,7 @@ def house(store: Store, vault: Vault, history: History) -> Iterator[House]:
         return {"member_list": listed, "member_version": "v1"}
 
     parts = {"store": store, "vault": vault, "history": history}
-    workspace = SimpleNamespace(communities=[community({"key": "g1", "chat_id": "wr1"})])
+    workspace = SimpleNamespace(communities=[community({"key": "g1", "chat_id": "wr1"})], team=())
     platform, clock = SimpleNamespace(group=group), SimpleNamespace(at=AT)
     clock.now = lambda: clock.at
     here = cast(Runtime, SimpleNamespace(**parts, workspace=workspace, wecom=platform, clock=clock))
@@ -122,10 +122,10 @@ def test_a_group_that_is_gone_was_left_by_everybody_told_of(house: House, *, is_
     house.live(AT + MINUTE, "g1")
     if not is_listed:
         del house.rosters["wr1"]
-    house.tell("wr1", AT + 3 * MINUTE, JOIN, "wm2")
+    house.tell("wr1", AT + 3 * MINUTE, JOIN, "wmVisitor000000000000002")
     house.tell("wr1", AT + 6 * MINUTE, "dismiss")
     house.live(AT + 9 * MINUTE, "g1")
-    house.tell("wr1", AT + 4 * MINUTE, JOIN, "wm3")
+    house.tell("wr1", AT + 4 * MINUTE, JOIN, "wmVisitor000000000000003")
     house.live(AT + 12 * MINUTE, "g1")
     over = AT + 6 * MINUTE
     assert house.stays() == [(AT, over), (AT + 3 * MINUTE, over), (AT + 4 * MINUTE, over)]
@@ -134,12 +134,12 @@ def test_a_group_that_is_gone_was_left_by_everybody_told_of(house: House, *, is_
 
 def test_what_was_told_of_a_group_before_it_was_ours_never_counts(house: House) -> None:
     """A group of somebody else that is added later begins with its first look, in the state and in replay."""
-    house.tell("wr2", AT - 60 * MINUTE, JOIN, "wm7")
-    house.tell("wr2", AT - 50 * MINUTE, LEAVE, "wm7")
+    house.tell("wr2", AT - 60 * MINUTE, JOIN, "wmVisitor000000000000007")
+    house.tell("wr2", AT - 50 * MINUTE, LEAVE, "wmVisitor000000000000007")
     house.live(AT + MINUTE, "g1")
     assert house.waiting() == 0
     both = community({"key": "g1", "chat_id": "wr1"}, {"key": "g2", "chat_id": "wr2"})
     house.here.workspace.communities[0] = both  # type: ignore[index]
-    house.rosters["wr2"] = ["wm7"]
+    house.rosters["wr2"] = ["wmVisitor000000000000007"]
     house.live(AT + 9 * MINUTE, "g1", "g2")
     assert (house.stays(), house.differing()) == ([(AT, None), (AT, None)], ())

@@ -48,7 +48,9 @@ class Scene:
 def scene(store: Store, vault: Vault, history: History) -> Scene:
     here = cast(
         Runtime,
-        SimpleNamespace(store=store, vault=vault, history=history, workspace=SimpleNamespace(communities=[COMMUNITY])),
+        SimpleNamespace(
+            store=store, vault=vault, history=history, workspace=SimpleNamespace(communities=[COMMUNITY], team=())
+        ),
     )
     row = {"community": "neighbours", "group_key": "g1", "chat_id": "wr1", "name": "1群", "kind": "benefit_group"}
     with store.writing() as conn:

@@ -32,7 +32,7 @@ from tasks.acquisition_contacts import callbacks_waiting
 AT = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 COMMUNITY = Community(key="neighbours", name="小满邻里", type="购物", helper="helper_xm")  # type: ignore[call-arg]
 CHATS = ("wr0", "wr1")
-ACCOUNTS = [f"wm{number}" for number in range(8)]
+ACCOUNTS = [f"wm{number:030}" for number in range(8)]
 # Each of the few is one in which a split once failed, or left something else than the raw rows give.
 SEEDS = range(200) if os.environ.get("QUNFLOW_SOAK") == "1" else (1, 2, 9, 14, 38)
 
@@ -47,7 +47,7 @@ class Town:
             store=store,
             vault=self.vault,
             history=History(folder, store),
-            workspace=SimpleNamespace(communities=[COMMUNITY]),
+            workspace=SimpleNamespace(communities=[COMMUNITY], team=()),
         )
         self.here = cast(Runtime, told)
         self.inside: dict[str, dict[str, datetime]] = {chat: {} for chat in CHATS}
