@@ -3,7 +3,8 @@ How complete what is known of a group's day is: three sources held against each 
 
 The roster says who is in, callbacks who came and went, the official statistics how many there were and how many came.
 A gap that reading the roster closed is none any more; a leave nobody told of leaves the number of members within
-bounds, and an official total inside them agrees. Official figures are of an owner's groups together, never of one.
+bounds, and an official total inside them agrees. Official figures are of an owner's groups together, never of one:
+also of those that are closed here and still there, which are added as callbacks tell of them, and get no grade.
 
 A: all three agree. B: they differ by at most 1 in 100 members. C: by at most 5, or the official figures cannot be
 compared. D: by more, or a source is missing.
@@ -110,17 +111,23 @@ def bounds(presences: Iterable[Presence], at: datetime) -> tuple[int, int]:
     return low, high
 
 
-def grades(days: Sequence[GroupDay], official: dict[str, Official] | None) -> list[Grade]:
+def grades(
+    days: Sequence[GroupDay], official: dict[str, Official] | None, beside: Sequence[GroupDay] = ()
+) -> list[Grade]:
     """
     The grade of each group.
 
     Args:
+        beside: other groups known of the same owners, which official figures may count, too.
         official: owner → official figures; ``None`` when they cannot be had for this day at all.
     """
     by_owner: dict[str, list[GroupDay]] = {}
     for day in days:
         by_owner.setdefault(day.owner, []).append(day)
-    found = {owner: _official_share(mine, (official or {}).get(owner)) for owner, mine in by_owner.items()}
+    found = {
+        owner: _official_share(mine, [one for one in beside if one.owner == owner], (official or {}).get(owner))
+        for owner, mine in by_owner.items()
+    }
     return [_grade(day, *found[day.owner]) for day in days]
 
 
@@ -134,16 +141,20 @@ def of_community(graded: Sequence[Grade]) -> str:
     return GRADES[-1]
 
 
-def _official_share(mine: Sequence[GroupDay], official: Official | None) -> tuple[float | None, Reason | None]:
+def _official_share(
+    mine: Sequence[GroupDay], beside: Sequence[GroupDay], official: Official | None
+) -> tuple[float | None, Reason | None]:
     """How far the official figures are off, as a share of the members, or why that cannot be said."""
     if official is None:
         return None, Reason.NO_STATISTICS
-    if official.groups != len(mine):
+    # With as many groups as are open here the others are gone; with some of the others nobody can say which.
+    counted = next((known for known in (mine, [*mine, *beside]) if len(known) == official.groups), None)
+    if counted is None:
         return None, Reason.NOT_COMPARABLE
-    staff = sum(day.staff for day in mine)
-    low, high = sum(day.low for day in mine) + staff, sum(day.high for day in mine) + staff
+    staff = sum(day.staff for day in counted)
+    low, high = sum(day.low for day in counted) + staff, sum(day.high for day in counted) + staff
     beyond = max(low - official.members, official.members - high, 0)
-    missed = abs(official.joins - sum(day.joins for day in mine))
+    missed = abs(official.joins - sum(day.joins for day in counted))
     return (beyond + missed) / max(official.members, 1), None
 
 

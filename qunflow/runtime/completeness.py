@@ -7,7 +7,7 @@ The rules of the grade are ``qunflow.community.completeness``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -55,9 +55,34 @@ def graded_day(here: Runtime, community: Community, day: date, now: datetime) ->
         rows = {row.group_key: row for row in members.groups_of(conn, community.key)}
         mine = [rows[group.key] for group in community.groups_on(day) if group.key in rows]
         days, told, moved = _days(conn, community, mine, day)
-    official = official_figures(here, community, sorted({row.owner_userid for row in mine}), day, now)
-    graded = grades(days, official)
+        owners = sorted({row.owner_userid for row in mine})
+        beside = _beside(conn, here, owners, {row.group_id for row in mine}, day_bounds(day, community.zone_info))
+    official = official_figures(here, community, owners, day, now)
+    graded = grades(days, official, beside)
     return DayGrades(day, of_community(graded), tuple(graded), told, moved)
+
+
+def _beside(
+    conn: Connection,
+    here: Runtime,
+    owners: Collection[str],
+    graded: Collection[int],
+    span: tuple[datetime, datetime],
+) -> list[GroupDay]:
+    """What is known of the owners' other groups, which the platform counts with these: closed, or elsewhere."""
+    found: list[GroupDay] = []
+    for community in here.workspace.communities:
+        known = members.groups_of(conn, community.key)
+        others = [one for one in known if one.chat_id and one.owner_userid in owners and one.group_id not in graded]
+        if not others:
+            continue
+        stays = members.memberships_of(conn, community.key)
+        for row in others:
+            mine = [one for one in stays if one.group_id == row.group_id]
+            last = evidence.last_look(conn, row.group_id)
+            staff = {row.group_id: last.staff} if last else {}
+            found.append(_group_day(row, mine, (), staff, span, was_told=True))
+    return found
 
 
 def _days(

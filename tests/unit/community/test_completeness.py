@@ -62,6 +62,26 @@ def test_an_owner_with_groups_of_his_own_cannot_be_compared() -> None:
     assert (grade.letter, grade.reasons) == ("C", (Reason.NOT_COMPARABLE,))
 
 
+CLOSED = replace(DAY, group="old", low=40, high=40, staff=1, joins=0, was_read=False)
+
+
+@pytest.mark.parametrize(
+    ("official", "expected"),
+    [
+        (Official(2, 143, 3), "A"),
+        (Official(2, 142, 3), "B"),
+        (Official(2, 120, 3), "D"),
+        (Official(1, 102, 3), "A"),
+        (Official(3, 150, 3), "C"),
+    ],
+)
+def test_a_group_closed_here_and_still_there_is_added(official: Official, expected: str) -> None:
+    """Counted where official figures count it, left out where they do not, never graded; a third one is unknown."""
+    found = grades([DAY], {"zhou": official}, [CLOSED, replace(CLOSED, owner="wang")])
+
+    assert [(one.group, one.letter) for one in found] == [("g1", expected)]
+
+
 def test_callbacks_that_fit_no_stay_lower_the_grade() -> None:
     """One told leave of nobody in a hundred is B, and says that callbacks differ."""
     (grade,) = grades([replace(DAY, contradictions=1)], AGREES)
