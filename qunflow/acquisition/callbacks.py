@@ -1,26 +1,25 @@
 """
 Understanding what WeCom tells us about contacts and group members.
 
-The text comes from outside, so the reader refuses what an honest callback never holds: document types, entities, deep
-nesting, large bodies. Signature and decryption are done before, by the web side; what an event causes is decided by
-the tasks.
+The text comes from outside, so what an honest callback never holds is refused: document types, entities, deep nesting
+(all by ``envelope``), large bodies. Signature and decryption are done before, by the web side; what an event causes is
+decided by the tasks.
 Source: developer.work.weixin.qq.com, 客户联系 › 回调通知 (read 2026-11-21).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from xml.parsers import expat
 
+from qunflow.acquisition.envelope import read_fields
 from qunflow.errors import BadInput
 
 SIZE_LIMIT_BYTES = 64 * 1024
 # A clock outside of these is broken, and days before year 1 or after 9999 cannot be counted at all.
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-DEPTH_LIMIT = 4
 # Of WeChat users and of other companies' people; every id known of is longer than what a company calls its staff.
 EXTERNAL_PREFIXES = ("wm", "wo")
 EXTERNAL_LENGTH = 20
@@ -92,31 +91,6 @@ _CONTACT_CHANGES: Mapping[str, ContactChange] = {
 _MEMBER_UPDATES = ("add_member", "del_member")
 
 
-@dataclass(slots=True)
-class _Reading:
-    """The state of one parse: where it stands and what it collected."""
-
-    path: list[str] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
-    values: dict[str, str] = field(default_factory=dict)
-    items: list[str] = field(default_factory=list)
-
-    def start(self, name: str, _attributes: dict[str, str]) -> None:
-        self.path.append(name)
-        self.text.clear()
-        if len(self.path) > DEPTH_LIMIT:
-            raise BadInput("a callback is nested too deeply", _NEXT_STEP)
-
-    def end(self, name: str) -> None:
-        said = "".join(self.text).strip()
-        if self.path[1:] == ["MemChangeList", "Item"]:
-            self.items.append(said)
-        elif len(self.path) == 2:
-            self.values.setdefault(name, said)
-        self.path.pop()
-        self.text.clear()
-
-
 def fields_of(xml: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
     """
     The flat fields of a callback and the ids of its member list.
@@ -126,23 +100,15 @@ def fields_of(xml: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
     """
     if len(xml) > SIZE_LIMIT_BYTES:
         raise BadInput(f"a callback of {len(xml)} bytes is larger than any real one", _NEXT_STEP)
-    reading = _Reading()
-    parser = expat.ParserCreate("utf-8")
-    parser.StartElementHandler = reading.start
-    parser.EndElementHandler = reading.end
-    parser.CharacterDataHandler = reading.text.append
-    parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
-        parser.Parse(xml, True)
-    except expat.ExpatError as error:
-        raise BadInput(f"a callback is not XML (line {error.lineno})", _NEXT_STEP) from error
+        fields = read_fields(xml)
+    except BadInput as error:
+        raise BadInput("a callback is not readable XML", _NEXT_STEP) from error
+    listed = fields.get("MemChangeList", "")
     # Older deliveries put all ids, comma-separated, into one text.
-    joined = reading.values.get("MemChangeList", "")
-    return reading.values, tuple(reading.items) or tuple(part.strip() for part in joined.split(",") if part.strip())
-
-
-def _refuse_doctype(*_declaration: object) -> None:
-    raise BadInput("a callback declares a document type", _NEXT_STEP)
+    members = listed.split(",") if isinstance(listed, str) else listed
+    values = {name: (said if isinstance(said, str) else said[0]).strip() for name, said in fields.items()}
+    return values, tuple(part.strip() for part in members if part.strip())
 
 
 def understood(xml: bytes) -> Callback:

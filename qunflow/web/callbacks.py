@@ -18,10 +18,10 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
+from qunflow.acquisition.envelope import read_fields
 from qunflow.connectors.wecom.crypto import CallbackCrypto
 from qunflow.errors import BadInput
 from qunflow.web.bodies import read_body
-from qunflow.web.envelope import read_fields
 from qunflow.web.keeping import keep
 from qunflow.web.ports import ports_of
 from qunflow.web.refusals import Refusal

@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qunflow.acquisition.callbacks import understood
+from qunflow.acquisition.envelope import MAX_DEPTH, MAX_ELEMENTS, read_fields
 from qunflow.connectors.wecom.crypto import CallbackCrypto
 from qunflow.errors import BadInput
 from qunflow.store import inbox
-from qunflow.web.envelope import MAX_DEPTH, MAX_ELEMENTS, read_fields
 from qunflow.web.ports import WebPorts
 from tests.unit.web.ear import Answer, Ear
 

@@ -2,7 +2,7 @@
 The XML of WeCom callbacks, read by hand on top of expat: flat, small, and without a document type.
 
 A document type is where entities come from, so it is refused outright; depth and element count are bounded before
-anything is built.
+anything is built. The web side reads with it what it keeps, and events are read with it again.
 """
 
 from __future__ import annotations
