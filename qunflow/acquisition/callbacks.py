@@ -103,7 +103,7 @@ def fields_of(xml: bytes) -> tuple[dict[str, str], tuple[str, ...]]:
     try:
         fields = read_fields(xml)
     except BadInput as error:
-        raise BadInput("a callback is not readable XML", _NEXT_STEP) from error
+        raise BadInput(error.problem, _NEXT_STEP) from error
     listed = fields.get("MemChangeList", "")
     # Older deliveries put all ids, comma-separated, into one text.
     members = listed.split(",") if isinstance(listed, str) else listed

@@ -14,6 +14,7 @@ from qunflow.errors import BadInput
 
 MAX_DEPTH = 6
 MAX_ELEMENTS = 5_000
+_NEXT_STEP = "check that WeCom itself sends to this address"
 
 Fields = dict[str, str | list[str]]
 
@@ -25,7 +26,7 @@ def read_fields(document: bytes) -> Fields:
     A tag that holds ``<Item>`` elements or comes more than once becomes a list of texts.
 
     Raises:
-        BadInput: when it is not such a document; always with the same words.
+        BadInput: when it is not such a document, saying why.
     """
     reader = _Reader()
     parser = expat.ParserCreate(encoding="utf-8", namespace_separator=None)
@@ -88,8 +89,8 @@ class _Reader:
 
 
 def _refuse(*_: Any) -> int:
-    raise _unreadable()
+    raise BadInput("a callback declares a document type", _NEXT_STEP)
 
 
 def _unreadable() -> BadInput:
-    return BadInput("a callback body is not readable XML", "check that WeCom itself sends to this address")
+    return BadInput("a callback is not readable XML", _NEXT_STEP)
