@@ -75,11 +75,6 @@ def keep(conn: Connection, rows: Sequence[SealedRow], at: datetime) -> list[bool
     return [_taken(fresh, (one.source, one.key_digest)) for one in rows]
 
 
-def receive(conn: Connection, vault: Vault, source: str, key: str, body: Body, at: datetime) -> bool:
-    """Seal and keep one thing that came in; returns whether it is new."""
-    return keep(conn, [sealed(vault, source, key, body)], at)[0]
-
-
 def backlogs(conn: Connection) -> list[Backlog]:
     """What waits to be applied, by source; rows of erased persons do not wait."""
     query = (

@@ -54,7 +54,7 @@ def callback(house: Any, event: str, change: str, at: datetime, **fields: str) -
     head = f"<CreateTime>{int(at.timestamp())}</CreateTime><Event>{event}</Event><ChangeType>{change}</ChangeType>"
     body = f"<xml>{head}{inner}</xml>".encode()
     here = house.runtime
-    here.store.write(lambda conn: inbox.receive(conn, here.vault, "wecom", str(hash(body)), body, at))
+    here.store.write(lambda conn: inbox.keep(conn, [inbox.sealed(here.vault, "wecom", str(hash(body)), body)], at))
 
 
 def befriend(house: Any, at: datetime, channel: str = "poster-a") -> str:
@@ -235,8 +235,12 @@ def test_an_answer_that_refuses_ends_the_invitations(house: Any) -> None:
     refusing, friendly = invited[0], invited[1]
     for who, text in ((refusing, "不用了"), (friendly, "新鲜")):
         body = {"external_userid": ids[who], "text": text, "at": here.clock.now().isoformat()}
-        here.store.write(lambda conn, b=body, t=text: inbox.receive(conn, here.vault, "reply", t, b, here.clock.now()))
-    here.store.write(lambda conn: inbox.receive(conn, here.vault, "reply", "x", {"text": "?"}, here.clock.now()))
+        here.store.write(
+            lambda conn, b=body, t=text: inbox.keep(conn, [inbox.sealed(here.vault, "reply", t, b)], here.clock.now())
+        )
+    here.store.write(
+        lambda conn: inbox.keep(conn, [inbox.sealed(here.vault, "reply", "x", {"text": "?"})], here.clock.now())
+    )
     house.move_to(DAY + timedelta(days=7))
 
     acquisition(LIVE)
@@ -304,7 +308,9 @@ def test_a_broken_callback_is_kept_with_its_reason_and_stops_nobody(house: Any) 
     """What cannot be understood is quarantined in the inbox; the day goes on."""
     here = house.runtime
     body = b'<!DOCTYPE x [<!ENTITY a "b">]><xml>&a;</xml>'
-    here.store.write(lambda conn: inbox.receive(conn, here.vault, "wecom", "broken", body, here.clock.now()))
+    here.store.write(
+        lambda conn: inbox.keep(conn, [inbox.sealed(here.vault, "wecom", "broken", body)], here.clock.now())
+    )
 
     acquisition(LIVE)
 
@@ -378,7 +384,7 @@ def test_a_push_of_a_form_becomes_a_lead_once(house: Any) -> None:
     form = here.workspace.forms[0]
     entry = {"serial_number": 1, form.fields.name: "小林", form.fields.phone: "13800138000"}
     body = {"form": form.form, "entry": {**entry, form.fields.channel: "poster-a"}}
-    here.store.write(lambda conn: inbox.receive(conn, here.vault, "form", "x/1", body, here.clock.now()))
+    here.store.write(lambda conn: inbox.keep(conn, [inbox.sealed(here.vault, "form", "x/1", body)], here.clock.now()))
 
     first, second = acquisition(LIVE), acquisition(LIVE)
 

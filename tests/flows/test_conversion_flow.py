@@ -71,12 +71,14 @@ def move_in(here: Runtime, count: int, group_id: int) -> list[int]:
 
 def order(here: Runtime, number: str, at: datetime, status: str = "paid", **more: Any) -> None:
     body = {"order_no": number, "amount_fen": 2990, "paid_at": at.isoformat(), "status": status, **more}
-    here.store.write(lambda conn: inbox.receive(conn, here.vault, "order", f"{number}/{status}", body, at))
+    here.store.write(lambda conn: inbox.keep(conn, [inbox.sealed(here.vault, "order", f"{number}/{status}", body)], at))
 
 
 def click(here: Runtime, code: str, actor: str, at: datetime) -> None:
     body = {"code": code, "actor": actor, "at": at.isoformat()}
-    here.store.write(lambda conn: inbox.receive(conn, here.vault, "click", f"{code}/{actor}/{at}", body, at))
+    here.store.write(
+        lambda conn: inbox.keep(conn, [inbox.sealed(here.vault, "click", f"{code}/{actor}/{at}", body)], at)
+    )
 
 
 def links(here: Runtime) -> dict[tuple[str, int], str]:

@@ -85,7 +85,9 @@ class Outside:
         }
         body = "".join(f"<{name}>{value}</{name}>" for name, value in told.items())
         raw, at = f"<xml>{body}</xml>".encode(), self.house.clock.at
-        self.here.store.write(lambda conn: inbox.receive(conn, self.here.vault, "wecom", "befriend", raw, at))
+        self.here.store.write(
+            lambda conn: inbox.keep(conn, [inbox.sealed(self.here.vault, "wecom", "befriend", raw)], at)
+        )
         return str(done["external_userid"])
 
     def follow(self, link: str) -> httpx.Response:

@@ -46,7 +46,7 @@ def tap(here: Runtime, visitor: str, code: str, day: date, at: time = time(9, 0)
     instant = instant_of(day, at, zone)
     body = {"code": code, "actor": visitor, "at": instant.isoformat()}
     key = f"{code}/{visitor}/{instant.isoformat()}"
-    here.store.write(lambda conn: inbox.receive(conn, here.vault, "checkin", key, body, instant))
+    here.store.write(lambda conn: inbox.keep(conn, [inbox.sealed(here.vault, "checkin", key, body)], instant))
 
 
 def rows_of(here: Runtime) -> dict[str, int]:

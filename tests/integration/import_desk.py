@@ -186,7 +186,7 @@ class Desk:
         key = f"{body['order_no']}/paid"
         if body["status"] != "paid":
             key = f"{body['order_no']}/refunded/{body.get('refunded_fen', 'all')}"
-        self.store.write(lambda conn: inbox.receive(conn, self.vault, "order", key, dict(body), NOW))
+        self.store.write(lambda conn: inbox.keep(conn, [inbox.sealed(self.vault, "order", key, dict(body))], NOW))
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         with self.store.reading() as conn:

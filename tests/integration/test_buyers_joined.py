@@ -46,12 +46,12 @@ class Shop:
         number, at = about.pop("order_no", f"E{self.sold}"), AT + timedelta(minutes=self.sold)
         body = {"order_no": number, "status": "paid", "amount_fen": 2990, "paid_at": at.isoformat()} | about
         key = f"{number}/{body['status']}"
-        self.here.store.write(lambda conn: inbox.receive(conn, self.here.vault, "order", key, body, at))
+        self.here.store.write(lambda conn: inbox.keep(conn, [inbox.sealed(self.here.vault, "order", key, body)], at))
 
     def click(self, actor: str) -> None:
         """Follow the short link of the house as somebody."""
         body = {"code": "abcdefghij", "actor": actor, "at": AT.isoformat()}
-        self.here.store.write(lambda conn: inbox.receive(conn, self.here.vault, "click", actor, body, AT))
+        self.here.store.write(lambda conn: inbox.keep(conn, [inbox.sealed(self.here.vault, "click", actor, body)], AT))
 
     def take_in(self) -> int:
         """Apply what came in; returns how many orders there were."""

@@ -43,7 +43,7 @@ def hear(here: Runtime, who: str, told: Sequence[tuple[str, int]]) -> None:
         what = f"<Event>change_external_contact</Event><ChangeType>{change}</ChangeType>"
         body = f"<xml><CreateTime>{at}</CreateTime>{what}{ids}</xml>".encode()
         with here.store.writing() as conn:
-            inbox.receive(conn, here.vault, "wecom", hashlib.sha256(body).hexdigest(), body, AT)
+            inbox.keep(conn, [inbox.sealed(here.vault, "wecom", hashlib.sha256(body).hexdigest(), body)], AT)
     keep_contact_callbacks(COMMUNITY, AT + timedelta(hours=9))
 
 

@@ -31,7 +31,7 @@ from qunflow.sandbox.options import Limits, Options
 from qunflow.sandbox.running import running
 from qunflow.settings.workspace import Community, Workspace
 from qunflow.store.engine import Store
-from qunflow.store.inbox import receive
+from qunflow.store.inbox import keep, sealed
 from qunflow.store.tables import groups, targets
 from qunflow.store.vault import Vault
 
@@ -243,7 +243,7 @@ def _callback(house: House, added: dict[str, Any]) -> None:
     }
     body = "<xml>" + "".join(f"<{name}>{value}</{name}>" for name, value in fields.items()) + "</xml>"
     with house.ports.store.writing() as conn:
-        receive(conn, house.ports.vault, "wecom", body, body.encode(), house.now)
+        keep(conn, [sealed(house.ports.vault, "wecom", body, body.encode())], house.now)
 
 
 def test_the_token_outlives_its_own_expiry(house: House) -> None:

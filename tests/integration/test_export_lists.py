@@ -88,7 +88,7 @@ def scene(store: Store, vault: Vault, history: History, tmp_path: Path) -> Scene
             figures.record(conn, [figure], AT + timedelta(minutes=number))
         bad = [("form/Oet50U#inbox 7", "bad_phone", {"手机号": CANARIES[1]}), (CANARIES[0], f"'{CANARIES[2]}'?", {})]
         quarantine.keep(conn, vault, "acquisition", "form", bad, AT)
-        inbox.receive(conn, vault, "wecom", "k", b"<xml/>", AT)
+        inbox.keep(conn, [inbox.sealed(vault, "wecom", "k", b"<xml/>")], AT)
         inbox.mark(conn, [1], "quarantined", f"no event of {CANARIES[1]}", AT)
         event = {"event_key": [CANARIES[0]], "happened_at": pd.to_datetime([AT]), "recorded_at": pd.to_datetime([AT])}
         frame = pd.DataFrame({**event, "local_day": [DAY], "kind": "order", "person_id": person, "group_id": group})

@@ -48,7 +48,7 @@ class House:
         head = f"<Event>change_external_chat</Event><ChatId>{chat}</ChatId>"
         body = f"<xml><CreateTime>{int(at.timestamp())}</CreateTime>{head}{change}</xml>".encode()
         with self.here.store.writing() as conn:
-            inbox.receive(conn, self.here.vault, "wecom", hashlib.sha256(body).hexdigest(), body, AT)
+            inbox.keep(conn, [inbox.sealed(self.here.vault, "wecom", hashlib.sha256(body).hexdigest(), body)], AT)
 
     def live(self, at: datetime, *read: str) -> None:
         """One run that reads some groups."""

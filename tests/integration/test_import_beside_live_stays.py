@@ -41,7 +41,7 @@ def live(desk: Desk, at: datetime, *, is_in: bool, leaves: bool = False) -> None
         when = f"<CreateTime>{int(LEFT.timestamp())}</CreateTime>"
         body = f"<xml>{when}{chat}{what}<MemChangeList>{WHO}</MemChangeList></xml>".encode()
         key = hashlib.sha256(body).hexdigest()
-        desk.store.write(lambda conn: inbox.receive(conn, desk.vault, "wecom", key, body, at))
+        desk.store.write(lambda conn: inbox.keep(conn, [inbox.sealed(desk.vault, "wecom", key, body)], at))
     waiting = callbacks_waiting(here)[0]
     listed = [{"userid": WHO, "type": 2, "join_time": int(JOINED.timestamp()), "join_scene": 3}] if is_in else []
     with desk.store.writing() as conn:

@@ -88,7 +88,7 @@ class Town:
         bodies, self.on_their_way = self.on_their_way[:number], self.on_their_way[len(self.on_their_way[:number]) :]
         with self.store.writing() as conn:
             for body in bodies:
-                inbox.receive(conn, self.vault, "wecom", hashlib.sha256(body).hexdigest(), body, self.now)
+                inbox.keep(conn, [inbox.sealed(self.vault, "wecom", hashlib.sha256(body).hexdigest(), body)], self.now)
 
     def look(self, chats: Collection[str]) -> None:
         """Read the rosters of some groups; of the others only callbacks are followed."""

@@ -38,7 +38,7 @@ def here(store: Store, vault: Vault, history: History) -> Runtime:
 def visit(here: Runtime, number: int, actor: str = "", **about: Any) -> None:
     body = {"community": "neighbours", "channel": "poster-a", "group_id": 3, "actor": actor, "at": AT.isoformat()}
     row = body | about
-    here.store.write(lambda conn: inbox.receive(conn, here.vault, SOURCE, f"v{number}", row, AT))
+    here.store.write(lambda conn: inbox.keep(conn, [inbox.sealed(here.vault, SOURCE, f"v{number}", row)], AT))
 
 
 def counted(here: Runtime, community: int = 0) -> list[tuple[int, str, date]]:

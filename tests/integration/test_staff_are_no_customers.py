@@ -59,7 +59,9 @@ class House:
         )
         body = f"<xml>{head}{change}</xml>".encode()
         key = hashlib.sha256(body).hexdigest()
-        self.here.store.write(lambda conn: inbox.receive(conn, self.here.vault, "wecom", key, body, self.at))
+        self.here.store.write(
+            lambda conn: inbox.keep(conn, [inbox.sealed(self.here.vault, "wecom", key, body)], self.at)
+        )
 
     def live(self, how: str) -> None:
         """Use what was told: by reading the group, by following it, or as one that is not read any more."""

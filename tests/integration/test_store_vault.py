@@ -113,7 +113,7 @@ def test_nothing_that_identifies_is_in_the_database_in_clear(store: Store, vault
         assert number is not None
         vault.link(conn, "phone", "13800138000", number, AT)
         vault.seal(conn, number, {"name": "林小满"}, AT)
-        inbox.receive(conn, vault, "checkin", "c1/wmSecretLin/2026-03-01", {"actor": "wmSecretLin"}, AT)
+        inbox.keep(conn, [inbox.sealed(vault, "checkin", "c1/wmSecretLin/2026-03-01", {"actor": "wmSecretLin"})], AT)
         quarantine.keep(conn, vault, "acquisition", "leads.csv", [("7", "bad phone", {"手机号": "13800138000"})], AT)
     stored = everything(store)
     for secret in ("wmSecretLin", "13800138000", "林小满"):
@@ -132,8 +132,8 @@ def test_after_erasing_nothing_can_be_unsealed_and_others_are_untouched(
         erased, other = people.values()
         for number in people.values():
             vault.seal(conn, number, {"name": f"name of {number}"}, AT)
-        inbox.receive(conn, vault, "form", f"a {secret}", {"id": secret}, AT)
-        inbox.receive(conn, vault, "form", f"b {next(_salt)}", {"id": "somebody else"}, AT)
+        inbox.keep(conn, [inbox.sealed(vault, "form", f"a {secret}", {"id": secret})], AT)
+        inbox.keep(conn, [inbox.sealed(vault, "form", f"b {next(_salt)}", {"id": "somebody else"})], AT)
         quarantine.keep(conn, vault, "acquisition", "x.csv", [(secret, "bad", {"id": secret})], AT)
         vault.erase(conn, erased, AT)
     with store.reading() as conn:
@@ -157,13 +157,13 @@ def test_a_raw_row_that_was_applied_is_emptied_too(store: Store, vault: Vault) -
     with store.writing() as conn:
         number = vault.persons_for(conn, "phone", ["13800138000"], AT)["13800138000"]
         assert number is not None
-        inbox.receive(conn, vault, "form", "f/1", {"phone": "138-0013-8000"}, AT)
+        inbox.keep(conn, [inbox.sealed(vault, "form", "f/1", {"phone": "138-0013-8000"})], AT)
         (row,) = inbox.unapplied(conn, vault, "form", 1)
         inbox.mark(conn, [row.inbox_id], "applied", "", AT, {row.inbox_id: number})
         vault.erase(conn, number, AT)
         assert conn.execute(select(inbox_table.c.sealed_body)).scalar_one() == b""
         # The platform repeats itself: the same entry is still known, and does not come back.
-        assert not inbox.receive(conn, vault, "form", "f/1", {"phone": "138-0013-8000"}, AT)
+        assert not inbox.keep(conn, [inbox.sealed(vault, "form", "f/1", {"phone": "138-0013-8000"})], AT)[0]
 
 
 def test_what_was_counted_stays_after_erasing(store: Store, vault: Vault, history: History) -> None:

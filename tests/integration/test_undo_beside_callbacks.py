@@ -74,7 +74,7 @@ def told(desk: Desk, moved: datetime, what: str, at: datetime) -> None:
     chat = f"<Event>change_external_chat</Event><ChatId>{desk.workspace.communities[0].groups[0].chat_id}</ChatId>"
     change = f"<ChangeType>update</ChangeType><UpdateDetail>{what}</UpdateDetail><MemChangeList>{WHO}</MemChangeList>"
     body = f"<xml><CreateTime>{int(moved.timestamp())}</CreateTime>{chat}{change}</xml>".encode()
-    desk.store.write(lambda conn: inbox.receive(conn, desk.vault, "wecom", f"{moved}{what}", body, at))
+    desk.store.write(lambda conn: inbox.keep(conn, [inbox.sealed(desk.vault, "wecom", f"{moved}{what}", body)], at))
     kept(desk, None, at)
 
 

@@ -12,7 +12,7 @@ from qunflow.delivery.ports import Ports
 from qunflow.delivery.resident import tick
 from qunflow.delivery.sender import drain
 from qunflow.delivery.welcome import Newcomer, _send_privately, answer_welcomes
-from qunflow.store.inbox import keep, receive, sealed, unapplied
+from qunflow.store.inbox import keep, sealed, unapplied
 from qunflow.store.tables import targets, welcomes
 from tests.unit.delivery.platform_fake import NOON, FakePlatform, states
 
@@ -34,7 +34,7 @@ def arrive(ports: Ports, who: str = "wm1", code: str = "code-1", at: datetime = 
     }
     body = "".join(f"<{name}>{value}</{name}>" for name, value in fields.items())
     with ports.store.writing() as conn:
-        receive(conn, ports.vault, "wecom", code, f"<xml>{body}</xml>".encode(), at)
+        keep(conn, [sealed(ports.vault, "wecom", code, f"<xml>{body}</xml>".encode())], at)
 
 
 def test_a_newcomer_is_welcomed_once_with_the_words_of_the_channel(ports: Ports, platform: FakePlatform) -> None:
@@ -151,7 +151,7 @@ def test_nothing_is_said_where_there_is_nothing_to_say(ports: Ports, platform: F
 def test_garbage_in_the_inbox_does_not_stop_a_welcome(ports: Ports, platform: FakePlatform) -> None:
     """An unreadable callback beside a good one changes nothing."""
     with ports.store.writing() as conn:
-        receive(conn, ports.vault, "wecom", "bad", b"<xml", NOON)
-        receive(conn, ports.vault, "wecom", "odd", {"a": 1}, NOON)
+        keep(conn, [sealed(ports.vault, "wecom", "bad", b"<xml")], NOON)
+        keep(conn, [sealed(ports.vault, "wecom", "odd", {"a": 1})], NOON)
     arrive(ports)
     assert answer_welcomes(ports, compose, now=NOON).sent == 1

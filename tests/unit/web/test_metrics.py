@@ -68,7 +68,7 @@ def test_made_up_methods_are_counted_together(here: TestClient) -> None:
 def test_what_was_applied_does_not_wait(here: TestClient, ports: WebPorts) -> None:
     """An applied row is neither behind nor old."""
     with ports.store.writing() as conn:
-        inbox.receive(conn, ports.vault, "click", "1", {}, ports.clock.now())
+        inbox.keep(conn, [inbox.sealed(ports.vault, "click", "1", {})], ports.clock.now())
         inbox.mark(
             conn,
             [row.inbox_id for row in inbox.unapplied(conn, ports.vault, "click", 9)],
