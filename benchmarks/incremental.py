@@ -160,7 +160,7 @@ class _Watched:
         """Run an expression."""
         text = str(self._to_sql(expression))
         started = time.perf_counter(), time.process_time()
-        found: list[dict[str, Any]] = self._duck.execute(text).to_arrow_table().to_pylist()
+        found: list[dict[str, Any]] = self._duck.sql(text).to_arrow_table().to_pylist()
         spent = time.perf_counter() - started[0], time.process_time() - started[1]
         self.running = (self.running[0] + spent[0], self.running[1] + spent[1])
         return found

@@ -6,7 +6,7 @@ Peers on their own definition: run by the Python of the environment a peer is in
 numbers, and ``mb`` above the imports. It needs pandas, pyarrow and the peer:
 
     repeatradar==1.0.0 pandas==2.3.3 pyarrow            weekly cohorts × days of 24 hours, distinct actors
-    retentioneering==3.3.0 'numpy<2' pyarrow            weekly cohorts × weeks, shares of actors
+    retentioneering==3.3.0 'numpy<2' 'pyarrow<16'      weekly cohorts × weeks, shares of actors
 """
 
 from __future__ import annotations
