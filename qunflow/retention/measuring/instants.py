@@ -91,7 +91,8 @@ def amount_of(events: ir.Table, name: str, dialect: str) -> ir.FloatingValue:
 def unread_amount(events: ir.Table, name: str, dialect: str) -> ir.BooleanValue:
     """Whether an amount is given and cannot be added up."""
     given = events[name] if name in events.columns else property_text(events, name, dialect)
-    said = given.strip() != "" if given.type().is_string() else given.notnull()
+    # As text, because Ibis takes what is no number for missing on Spark.
+    said = given.strip() != "" if given.type().is_string() else given.cast("string").notnull()
     return said.fill_null(False) & ~_adds_up(_number(events, name, dialect))
 
 
